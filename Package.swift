@@ -1,0 +1,90 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// Scripts/test sets this, so that a newer compiler's new warnings never stop a user's build.
+let warningsAreErrors = Context.environment["CARDSTATUS_WARNINGS_AS_ERRORS"] == "1"
+
+let settings: [SwiftSetting] =
+    [.enableUpcomingFeature("InternalImportsByDefault")]
+    + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
+
+let package = Package(
+    name: "cardstatus",
+    products: [
+        .executable(name: "cardstatus", targets: ["cardstatus"])
+    ],
+    dependencies: [
+        // docs/adr/0002-dependencies.md says why each of these is in.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    ],
+    targets: [
+        // C libraries: a module map, and a shim only for what Swift cannot call.
+        .systemLibrary(
+            name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        .systemLibrary(
+            name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
+            providers: [.apt(["libmicrohttpd-dev"])]),
+
+        // Wrappers: the only places where a C library is imported.
+        .target(name: "LMDBKit", dependencies: ["CLMDB"], swiftSettings: settings),
+        .target(name: "HTTPFront", dependencies: ["CMicroHTTPD"], swiftSettings: settings),
+
+        // Pure modules: no I/O.
+        .target(name: "CardModel", swiftSettings: settings),
+        .target(name: "CardIndex", dependencies: ["CardModel"], swiftSettings: settings),
+        .target(name: "CardCSV", swiftSettings: settings),
+
+        .target(
+            name: "CardStore", dependencies: ["LMDBKit", "CardModel"], swiftSettings: settings),
+        .target(
+            name: "CardService", dependencies: ["CardStore", "CardIndex", "CardModel"],
+            swiftSettings: settings),
+        .target(
+            name: "CardFeeds",
+            dependencies: [
+                "CardCSV", "CardService", "CardModel", .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "CardAPI", dependencies: ["HTTPFront", "CardService", "CardFeeds", "CardModel"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "cardstatus",
+            dependencies: [
+                "CardAPI", "CardFeeds", "CardService", "CardStore", "CardModel", "HTTPFront",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+
+        .testTarget(name: "LMDBKitTests", dependencies: ["LMDBKit"], swiftSettings: settings),
+        .testTarget(name: "HTTPFrontTests", dependencies: ["HTTPFront"], swiftSettings: settings),
+        .testTarget(name: "CardModelTests", dependencies: ["CardModel"], swiftSettings: settings),
+        .testTarget(
+            name: "CardIndexTests", dependencies: ["CardIndex", "CardModel"],
+            swiftSettings: settings),
+        .testTarget(name: "CardCSVTests", dependencies: ["CardCSV"], swiftSettings: settings),
+        .testTarget(
+            name: "CardStoreTests", dependencies: ["CardStore", "CardModel"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "CardServiceTests", dependencies: ["CardService", "CardStore", "CardModel"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "CardFeedsTests",
+            dependencies: ["CardFeeds", "CardService", "CardStore", "CardModel"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "CardAPITests",
+            dependencies: ["CardAPI", "CardService", "CardStore", "CardModel", "HTTPFront"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "EndToEnd", dependencies: ["cardstatus"], swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,2 @@
+// LMDB needs nothing that Swift cannot call itself, so this only names its header.
+#include <lmdb.h>
