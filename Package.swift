@@ -5,8 +5,13 @@ import PackageDescription
 // Scripts/test sets this, so that a newer compiler's new warnings never stop a user's build.
 let warningsAreErrors = Context.environment["CARDSTATUS_WARNINGS_AS_ERRORS"] == "1"
 
+// Lifetimes lets CardView and its kin hold a Span: borrowed bytes that the compiler keeps from
+// escaping (docs/adr/0003-borrowed-views.md).
 let settings: [SwiftSetting] =
-    [.enableUpcomingFeature("InternalImportsByDefault")]
+    [
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableExperimentalFeature("Lifetimes"),
+    ]
     + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
 
 let package = Package(

@@ -1,0 +1,85 @@
+/// What makes two rows the same event of a card. Its order is the order of a card's events.
+public struct EventIdentity: Hashable, Comparable, Sendable {
+    public let occurredAt: Timestamp
+    public let status: CardStatus
+    public let feed: FeedID
+    /// The partner's own ID of the row; may be empty.
+    public let reference: EventText
+
+    public init(
+        occurredAt: Timestamp, status: CardStatus, feed: FeedID, reference: EventText
+    ) {
+        self.occurredAt = occurredAt
+        self.status = status
+        self.feed = feed
+        self.reference = reference
+    }
+
+    public static func < (a: Self, b: Self) -> Bool {
+        if a.occurredAt != b.occurredAt { return a.occurredAt < b.occurredAt }
+        if a.status != b.status { return a.status < b.status }
+        if a.feed != b.feed { return a.feed < b.feed }
+        return a.reference < b.reference
+    }
+
+    /// A hash that is the same on every machine and in every version: stores and cursors keep it.
+    public var stableHash: UInt64 {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(16 + feed.count + reference.bytes.count)
+        withUnsafeBytes(of: occurredAt.seconds.bigEndian) { bytes.append(contentsOf: $0) }
+        bytes.append(status.rawValue)
+        bytes.append(UInt8(feed.count))
+        feed.append(to: &bytes)
+        bytes.append(contentsOf: reference.bytes)
+        return XXH64.hash(bytes.span.bytes)
+    }
+}
+
+/// Everything said so far about one event of a card: what the rows with its identity gave, and
+/// whether it was voided.
+///
+/// Two values with one identity merge to their least upper bound: void beats not void, a phone
+/// beats none, and the greater phone and comment win. That merge is commutative, associative and
+/// idempotent, which is why order and repetition do not matter.
+public struct CardEvent: Hashable, Sendable {
+    public let identity: EventIdentity
+    public internal(set) var isVoid: Bool
+    public internal(set) var phone: PhoneNumber?
+    public internal(set) var comment: EventText
+
+    public init(
+        identity: EventIdentity, phone: PhoneNumber? = nil, comment: EventText = .empty,
+        isVoid: Bool = false
+    ) {
+        self.identity = identity
+        self.phone = phone
+        self.comment = comment
+        self.isVoid = isVoid
+    }
+
+    /// Undoes the event of that identity, whether it came before or comes later.
+    public static func void(_ identity: EventIdentity) -> CardEvent {
+        CardEvent(identity: identity, isVoid: true)
+    }
+
+    /// `other` must have the same identity.
+    mutating func merge(_ other: CardEvent) {
+        precondition(identity == other.identity, "only events with one identity merge")
+        isVoid = isVoid || other.isVoid
+        if let theirs = other.phone {
+            phone = phone.map { max($0, theirs) } ?? theirs
+        }
+        comment = max(comment, other.comment)
+    }
+}
+
+/// One thing said about one card: the unit that travels from a reader to the writer.
+public struct CardFact: Hashable, Sendable {
+    public let card: CardID
+    public let event: CardEvent
+
+    public init(card: CardID, event: CardEvent) {
+        self.card = card
+        self.event = event
+    }
+}

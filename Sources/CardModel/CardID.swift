@@ -1,0 +1,130 @@
+/// A card's identifier in canonical form: 1 to 32 bytes of `A-Z 0-9 - _ .`.
+///
+/// The type can only hold the canonical form, so two IDs are equal exactly when their bytes are.
+public struct CardID: Hashable, Comparable, Sendable {
+    public static let maxCount = ShortBytes.maxCount
+
+    private let bytes: ShortBytes
+
+    /// What ``parse(_:allowsCardNumbers:)`` found, and whether it had to mend it.
+    public struct Parsed: Sendable {
+        public let id: CardID
+        /// A spreadsheet had made a number of the ID (`123456.0`), and its tail was taken off.
+        public let hadFloatTail: Bool
+    }
+
+    /// Reads an ID as people and spreadsheets write it: surrounding white space and quotes go,
+    /// letters become upper case, and the tail `.0` of an all-digit ID goes.
+    ///
+    /// - Parameter allowsCardNumbers: whether 13 to 19 digits that pass the Luhn check are an ID.
+    ///   They look like a payment card's number, which must not end up in a store by accident.
+    public static func parse(
+        _ text: Span<UInt8>, allowsCardNumbers: Bool = false
+    ) throws(CardIDError) -> Parsed {
+        var range = text.trimmedRange(droppingQuotes: true)
+        guard !range.isEmpty else { throw .empty }
+        let hadFloatTail = hasFloatTail(text, in: range)
+        if hadFloatTail {
+            range = range.lowerBound..<(range.upperBound - 2)
+        }
+        guard range.count <= maxCount else { throw .tooLong(count: range.count, limit: maxCount) }
+
+        var bytes = ShortBytes()
+        for index in range {
+            let byte = text[index]
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"): bytes.append(byte & 0xDF)
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                bytes.append(byte)
+            default: throw .invalidByte(byte, offset: index - range.lowerBound)
+            }
+        }
+        let id = CardID(bytes: bytes)
+        if !allowsCardNumbers && id.looksLikeCardNumber { throw .looksLikeCardNumber }
+        return Parsed(id: id, hadFloatTail: hadFloatTail)
+    }
+
+    /// The ID in text that is canonical already, such as a store's key; nil when it is not.
+    public init?(canonical text: Span<UInt8>) {
+        guard !text.isEmpty, text.count <= Self.maxCount else { return nil }
+        var bytes = ShortBytes()
+        for index in text.indices {
+            let byte = text[index]
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                bytes.append(byte)
+            default: return nil
+            }
+        }
+        self.init(bytes: bytes)
+    }
+
+    private init(bytes: ShortBytes) {
+        self.bytes = bytes
+    }
+
+    public var count: Int { Int(bytes.count) }
+
+    /// Appends the canonical bytes.
+    public func append(to output: inout [UInt8]) {
+        bytes.append(to: &output)
+    }
+
+    /// The canonical bytes as text. A card ID belongs in answers, never in logs or metric labels.
+    public var text: String { bytes.text }
+
+    public static func < (a: Self, b: Self) -> Bool { a.bytes < b.bytes }
+
+    /// 13 to 19 digits whose Luhn sum (ISO/IEC 7812-1, annex B) is a multiple of ten.
+    private var looksLikeCardNumber: Bool {
+        guard (13...19).contains(count) else { return false }
+        var sum = 0
+        for place in 0..<count {
+            let byte = bytes[count - 1 - place]
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return false }
+            let digit = Int(byte - UInt8(ascii: "0"))
+            let doubled = digit * 2
+            sum += place % 2 == 0 ? digit : (doubled > 9 ? doubled - 9 : doubled)
+        }
+        return sum % 10 == 0
+    }
+
+    private static func hasFloatTail(_ text: Span<UInt8>, in range: Range<Int>) -> Bool {
+        guard range.count > 2, text[range.upperBound - 1] == UInt8(ascii: "0"),
+            text[range.upperBound - 2] == UInt8(ascii: ".")
+        else { return false }
+        for index in range.lowerBound..<(range.upperBound - 2) {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[index]) else {
+                return false
+            }
+        }
+        return true
+    }
+}
+
+/// Why a text is not a card ID.
+public enum CardIDError: Error, Equatable, Sendable, CustomStringConvertible {
+    case empty
+    case tooLong(count: Int, limit: Int)
+    case invalidByte(UInt8, offset: Int)
+    case looksLikeCardNumber
+
+    public var description: String {
+        switch self {
+        case .empty:
+            return "the card ID is empty"
+        case .tooLong(let count, let limit):
+            return "the card ID has \(count) bytes, and \(limit) is the limit"
+        case .invalidByte(let byte, let offset):
+            let shown =
+                (0x20..<0x7F).contains(byte)
+                ? "'\(Character(Unicode.Scalar(byte)))'" : "byte 0x\(String(byte, radix: 16))"
+            return "the card ID has \(shown) at position \(offset + 1);"
+                + " letters, digits, '-', '_' and '.' are allowed"
+        case .looksLikeCardNumber:
+            return "the card ID looks like a payment card's number"
+        }
+    }
+}

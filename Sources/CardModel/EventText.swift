@@ -1,0 +1,77 @@
+/// A partner's words: trimmed UTF-8 without control characters, ordered by its bytes.
+///
+/// Swift's `String` compares by canonical equivalence, under which different bytes can be equal.
+/// Merging needs an order in which only the same bytes are.
+public struct EventText: Hashable, Comparable, Sendable {
+    /// Limits in bytes of UTF-8.
+    public static let commentMaxCount = 1_024
+    public static let referenceMaxCount = 64
+
+    public static let empty = EventText(unchecked: [])
+
+    public let bytes: [UInt8]
+
+    /// Trims and checks a text from a partner. An empty text is a text.
+    public init(_ text: Span<UInt8>, maxCount: Int) throws(EventTextError) {
+        let range = text.trimmedRange()
+        guard range.count <= maxCount else {
+            throw .tooLong(count: range.count, limit: maxCount)
+        }
+        let trimmed = text.extracting(range)
+        do {
+            _ = try UTF8Span(validating: trimmed)
+        } catch {
+            throw .notUTF8(offset: range.lowerBound + error.byteOffsets.lowerBound)
+        }
+        if let offset = Self.firstControlCharacter(in: trimmed) {
+            throw .controlCharacter(offset: range.lowerBound + offset)
+        }
+        self.bytes = [UInt8](unsafeUninitializedCapacity: trimmed.count) { buffer, count in
+            for index in trimmed.indices {
+                buffer.initializeElement(at: index, to: trimmed[index])
+            }
+            count = trimmed.count
+        }
+    }
+
+    /// Bytes that were checked before, such as those of a record whose checksum holds.
+    public init(unchecked bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    public var isEmpty: Bool { bytes.isEmpty }
+
+    public var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    public static func < (a: Self, b: Self) -> Bool {
+        a.bytes.lexicographicallyPrecedes(b.bytes)
+    }
+
+    /// C0, DEL and C1 (which UTF-8 writes as C2 80 to C2 9F).
+    private static func firstControlCharacter(in text: Span<UInt8>) -> Int? {
+        for index in text.indices {
+            let byte = text[index]
+            if byte < 0x20 || byte == 0x7F { return index }
+            if byte == 0xC2, text[index + 1] < 0xA0 { return index }
+        }
+        return nil
+    }
+}
+
+/// Why a text cannot be a comment or a reference.
+public enum EventTextError: Error, Equatable, Sendable, CustomStringConvertible {
+    case tooLong(count: Int, limit: Int)
+    case notUTF8(offset: Int)
+    case controlCharacter(offset: Int)
+
+    public var description: String {
+        switch self {
+        case .tooLong(let count, let limit):
+            "the text has \(count) bytes, and \(limit) is the limit"
+        case .notUTF8(let offset):
+            "the text is not UTF-8 at byte \(offset + 1)"
+        case .controlCharacter(let offset):
+            "the text has a control character at byte \(offset + 1)"
+        }
+    }
+}

@@ -1,0 +1,59 @@
+/// Up to 32 bytes held inline, so that identifiers need neither a heap object nor reference counts.
+///
+/// Layout: the bytes lie big-endian in four words, padded with zeros. No byte that may stand in an
+/// identifier is zero, so comparing the words in turn is comparing the bytes, and a prefix sorts
+/// before what it begins.
+struct ShortBytes: Hashable, Comparable, Sendable {
+    static let maxCount = 32
+
+    private var word0: UInt64 = 0
+    private var word1: UInt64 = 0
+    private var word2: UInt64 = 0
+    private var word3: UInt64 = 0
+    private(set) var count: UInt8 = 0
+
+    /// The byte must not be zero, and there must be room for it.
+    mutating func append(_ byte: UInt8) {
+        precondition(byte != 0 && count < Self.maxCount, "a ShortBytes holds 32 non-zero bytes")
+        let shift = UInt64(56 - 8 * (count & 7))
+        let shifted = UInt64(byte) << shift
+        switch count >> 3 {
+        case 0: word0 |= shifted
+        case 1: word1 |= shifted
+        case 2: word2 |= shifted
+        default: word3 |= shifted
+        }
+        count += 1
+    }
+
+    subscript(_ index: Int) -> UInt8 {
+        precondition(index >= 0 && index < Int(count), "index past the end of a ShortBytes")
+        let word =
+            switch index >> 3 {
+            case 0: word0
+            case 1: word1
+            case 2: word2
+            default: word3
+            }
+        return UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * (index & 7)))
+    }
+
+    func append(to bytes: inout [UInt8]) {
+        for index in 0..<Int(count) {
+            bytes.append(self[index])
+        }
+    }
+
+    var text: String {
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    static func < (a: Self, b: Self) -> Bool {
+        if a.word0 != b.word0 { return a.word0 < b.word0 }
+        if a.word1 != b.word1 { return a.word1 < b.word1 }
+        if a.word2 != b.word2 { return a.word2 < b.word2 }
+        return a.word3 < b.word3
+    }
+}

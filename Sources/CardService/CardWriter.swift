@@ -1,0 +1,177 @@
+public import CardModel
+public import CardStore
+
+/// The process's one writer: a thread that owns all write transactions, commits what has queued up
+/// as one group, and answers each submission once it is durable.
+///
+/// Group commit: a commit costs two flushes of the disk however much it holds, so what arrives
+/// during one commit goes into the next together.
+public final class CardWriter: Sendable {
+    /// Facts in one transaction. LMDB gives its writer lock to one process at a time, so this also
+    /// bounds how long another process's writer waits (docs/threads.md).
+    public static let groupFactsMax = 5_000
+
+    /// How often the thread wakes to look for other processes' commits.
+    static let pollIntervalMs = 50
+
+    public typealias Completion = @Sendable (Result<Receipt, WriteError>) -> Void
+
+    /// What became of one submission.
+    public struct Receipt: Equatable, Sendable {
+        public let counts: CommitCounts
+        /// The last sequence number after the commit that holds the submission.
+        public let sequence: UInt64
+    }
+
+    private struct Submission: Sendable {
+        let facts: [CardFact]
+        let completion: Completion
+    }
+
+    private struct Queue: Sendable {
+        var submissions: [Submission] = []
+        var facts = 0
+        var isStopping = false
+        /// Set by an error after which nothing more may be written.
+        var failure: StoreError?
+    }
+
+    private let store: CardStore
+    private let queueFactsMax: Int
+    private let queue: Monitor<Queue>
+    private let follow: @Sendable () -> Void
+
+    /// - Parameters:
+    ///   - queueFactsMax: facts that may wait; a submission over it is refused.
+    ///   - follow: called on the writer's thread after every commit, before its submissions are
+    ///     answered, and every 50 ms.
+    public init(
+        store: CardStore, queueFactsMax: Int = 100_000, follow: @escaping @Sendable () -> Void = {}
+    ) {
+        self.store = store
+        self.queueFactsMax = queueFactsMax
+        self.follow = follow
+        self.queue = Monitor(Queue())
+    }
+
+    /// Queues facts for the next commit. `completion` runs on the writer's thread when they are
+    /// durable, or when they cannot be.
+    public func submit(
+        _ facts: [CardFact], completion: @escaping Completion
+    ) throws(WriteError) {
+        let refusal: WriteError? = queue.withLock { queue in
+            if let failure = queue.failure { return .store(failure) }
+            if queue.isStopping { return .stopping }
+            if queue.facts > 0, queue.facts + facts.count > queueFactsMax {
+                return .queueFull(facts: queue.facts, limit: queueFactsMax)
+            }
+            queue.submissions.append(Submission(facts: facts, completion: completion))
+            queue.facts += facts.count
+            return nil
+        }
+        if let refusal { throw refusal }
+    }
+
+    /// The error that stopped all writing, if one did.
+    public var failure: StoreError? {
+        queue.withLock { $0.failure }
+    }
+
+    /// Lets `run` finish what is queued and return.
+    public func stop() {
+        queue.withLock { $0.isStopping = true }
+    }
+
+    /// The thread's work: returns after ``stop()`` when the queue is empty.
+    func run() {
+        while true {
+            let next: [Submission]? = queue.wait(timeoutMs: Self.pollIntervalMs) { queue in
+                if !queue.submissions.isEmpty { return Self.takeGroup(from: &queue) }
+                return queue.isStopping ? [] : nil
+            }
+            if let group = next {
+                if group.isEmpty { return }
+                commit(group)
+            } else {
+                follow()
+            }
+        }
+    }
+
+    /// As many submissions as fit in one group, and one at least.
+    private static func takeGroup(from queue: inout Queue) -> [Submission] {
+        var facts = 0
+        var count = 0
+        for submission in queue.submissions {
+            if count > 0, facts + submission.facts.count > groupFactsMax { break }
+            facts += submission.facts.count
+            count += 1
+        }
+        let group = Array(queue.submissions.prefix(count))
+        queue.submissions.removeFirst(count)
+        queue.facts -= facts
+        return group
+    }
+
+    private func commit(_ group: [Submission]) {
+        do {
+            let result = try store.commit(group.map(\.facts))
+            follow()
+            for (submission, counts) in zip(group, result.counts) {
+                submission.completion(
+                    .success(Receipt(counts: counts, sequence: result.lastSequence)))
+            }
+        } catch {
+            let error = (error as? StoreError) ?? .failed("\(error)")
+            if !error.isRoom { stopWriting(error) }
+            for submission in group {
+                submission.completion(.failure(.store(error)))
+            }
+        }
+    }
+
+    /// After an I/O error nobody knows what the disk holds (a retried fsync may report success for
+    /// pages that were lost), so nothing more is written until the process starts anew.
+    private func stopWriting(_ error: StoreError) {
+        let waiting = queue.withLock { queue in
+            queue.failure = error
+            defer {
+                queue.submissions = []
+                queue.facts = 0
+            }
+            return queue.submissions
+        }
+        for submission in waiting {
+            submission.completion(.failure(.store(error)))
+        }
+    }
+}
+
+/// Why facts were not written.
+public enum WriteError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// Too much is waiting already; nothing was queued.
+    case queueFull(facts: Int, limit: Int)
+    /// The process is stopping; nothing was queued.
+    case stopping
+    /// The store refused or failed.
+    case store(StoreError)
+
+    public var description: String {
+        switch self {
+        case .queueFull(let facts, let limit):
+            "\(facts) facts are waiting to be written, and \(limit) is the limit"
+        case .stopping: "the writer is stopping"
+        case .store(let error): error.description
+        }
+    }
+}
+
+extension StoreError {
+    /// Whether the store only lacks room: nothing is broken, and writing goes on once there is some.
+    var isRoom: Bool {
+        switch self {
+        case .mapFull, .diskFull: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,216 @@
+internal import CardModel
+
+/// The value of a card in the database `cards`.
+///
+/// All integers are little-endian.
+///
+///     head   0  u64  checksum: hash of database name, key and the bytes from 8 on
+///            8  u8   layout version, 1
+///            9  u8   1 when the card has a state, 0 when all its events are void
+///           10  u16  events
+///           12  u32  state: updated at, seconds since 1970
+///           16  u64  state: phone, 0 for none
+///           24  u8   state: status
+///           25  u8   0
+///           26  u16  state: index of its event
+///           28  u32  state: offset of its event from the value's first byte
+///     event  0  u32  occurred at, seconds since 1970
+///            4  u8   status
+///            5  u8   flags: 1 void, 2 has a phone
+///            6  u8   bytes of feed
+///            7  u8   bytes of reference
+///            8  u16  bytes of comment
+///           10  u64  phone, only when flagged
+///                    feed, reference, comment
+///
+/// Without a state, the fields of the state are 0. The encoding of a history is unique, so equal
+/// sets of events have equal bytes. Encoder, `withView` and `history` change together, and with a
+/// new layout version.
+struct CardRecord: ~Escapable, ~Copyable {
+    static let headSize = 32
+    private static let layoutVersion: UInt8 = 1
+    private static let voidFlag: UInt8 = 1
+    private static let phoneFlag: UInt8 = 2
+
+    private let bytes: RawSpan
+
+    /// - Throws: ``RecordDamage`` when the checksum or the head is not what was written.
+    @_lifetime(copy bytes)
+    init(verifying bytes: RawSpan, key: RawSpan) throws(RecordDamage) {
+        guard bytes.byteCount >= Self.headSize else {
+            throw RecordDamage("the value has \(bytes.byteCount) bytes, less than a head")
+        }
+        let stored = UInt64(
+            littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))
+        guard stored == Self.checksum(of: bytes, key: key) else {
+            throw RecordDamage("the checksum does not match")
+        }
+        guard bytes.unsafeLoad(fromByteOffset: 8, as: UInt8.self) == Self.layoutVersion else {
+            throw RecordDamage("the layout version is unknown")
+        }
+        self.bytes = bytes
+    }
+
+    var checksum: UInt64 {
+        UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))
+    }
+
+    var hasState: Bool { bytes.unsafeLoad(fromByteOffset: 9, as: UInt8.self) != 0 }
+
+    private var eventCount: Int {
+        Int(UInt16(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 10, as: UInt16.self)))
+    }
+
+    /// The current phone: what the database `phones` has an entry for.
+    var phone: PhoneNumber? {
+        PhoneNumber(
+            digits: UInt64(
+                littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 16, as: UInt64.self)))
+    }
+
+    /// Lends the current state; nil when the card has none.
+    func withView<R>(
+        id: CardID, _ body: (borrowing CardView) throws -> R
+    ) throws -> R? {
+        guard hasState else { return nil }
+        let offset = UInt32(
+            littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 28, as: UInt32.self))
+        var reader = RecordReader(bytes, from: Int(offset))
+        guard let head = EventHead(&reader),
+            reader.span(count: head.feedCount) != nil,
+            let reference = reader.span(count: head.referenceCount),
+            let comment = reader.span(count: head.commentCount)
+        else { throw RecordDamage("the state's event is cut short") }
+        let view = CardView(
+            id: id, phone: phone, status: head.status, updatedAt: head.occurredAt,
+            comment: comment, reference: reference)
+        return try body(view)
+    }
+
+    /// The whole history.
+    func history() throws(RecordDamage) -> CardHistory {
+        var reader = RecordReader(bytes, from: Self.headSize)
+        var events: [CardEvent] = []
+        events.reserveCapacity(eventCount)
+        for index in 0..<eventCount {
+            guard let event = Self.event(&reader) else {
+                throw RecordDamage("event \(index + 1) of \(eventCount) cannot be read")
+            }
+            events.append(event)
+        }
+        guard reader.isAtEnd else { throw RecordDamage("there are bytes after the last event") }
+        guard let history = CardHistory(restoring: events) else {
+            throw RecordDamage("the events are not a history")
+        }
+        return history
+    }
+
+    // MARK: Encoding
+
+    static func encode(_ history: CardHistory, key: RawSpan) -> [UInt8] {
+        let state = history.state
+        var stateOffset = 0
+        var bytes = [UInt8](repeating: 0, count: headSize)
+        bytes.reserveCapacity(headSize + history.events.count * 64)
+        for (index, event) in history.events.enumerated() {
+            if index == state?.eventIndex { stateOffset = bytes.count }
+            append(event, to: &bytes)
+        }
+
+        var head: [UInt8] = []
+        head.reserveCapacity(headSize)
+        head.append(littleEndian: UInt64(0))
+        head.append(layoutVersion)
+        head.append(state == nil ? 0 : 1)
+        head.append(littleEndian: UInt16(history.events.count))
+        head.append(littleEndian: state?.updatedAt.seconds ?? 0)
+        head.append(littleEndian: state?.phone?.digits ?? 0)
+        head.append(state?.status.rawValue ?? 0)
+        head.append(0)
+        head.append(littleEndian: UInt16(state?.eventIndex ?? 0))
+        head.append(littleEndian: UInt32(stateOffset))
+        bytes.replaceSubrange(0..<headSize, with: head)
+
+        let checksum = checksum(of: bytes.span.bytes, key: key)
+        withUnsafeBytes(of: checksum.littleEndian) { bytes.replaceSubrange(0..<8, with: $0) }
+        return bytes
+    }
+
+    private static func append(_ event: CardEvent, to bytes: inout [UInt8]) {
+        bytes.append(littleEndian: event.identity.occurredAt.seconds)
+        bytes.append(event.identity.status.rawValue)
+        bytes.append(
+            (event.isVoid ? voidFlag : 0) | (event.phone == nil ? 0 : phoneFlag))
+        bytes.append(UInt8(event.identity.feed.count))
+        bytes.append(UInt8(event.identity.reference.bytes.count))
+        bytes.append(littleEndian: UInt16(event.comment.bytes.count))
+        if let phone = event.phone { bytes.append(littleEndian: phone.digits) }
+        event.identity.feed.append(to: &bytes)
+        bytes.append(contentsOf: event.identity.reference.bytes)
+        bytes.append(contentsOf: event.comment.bytes)
+    }
+
+    /// The checksum that a record with these bytes should carry.
+    private static func checksum(of bytes: RawSpan, key: RawSpan) -> UInt64 {
+        StoredDatabase.cards.entryHash(key: key, value: bytes.extracting(8..<bytes.byteCount))
+    }
+
+    // MARK: Decoding
+
+    private struct EventHead {
+        let occurredAt: Timestamp
+        let status: CardStatus
+        let isVoid: Bool
+        let phone: PhoneNumber?
+        let feedCount: Int
+        let referenceCount: Int
+        let commentCount: Int
+
+        init?(_ reader: inout RecordReader) {
+            guard let seconds = reader.integer(UInt32.self),
+                let occurredAt = Timestamp(seconds: Int64(seconds)),
+                let rank = reader.integer(UInt8.self), let status = CardStatus(rawValue: rank),
+                let flags = reader.integer(UInt8.self),
+                let feedCount = reader.integer(UInt8.self),
+                let referenceCount = reader.integer(UInt8.self),
+                let commentCount = reader.integer(UInt16.self)
+            else { return nil }
+            self.occurredAt = occurredAt
+            self.status = status
+            self.isVoid = flags & CardRecord.voidFlag != 0
+            self.feedCount = Int(feedCount)
+            self.referenceCount = Int(referenceCount)
+            self.commentCount = Int(commentCount)
+            if flags & CardRecord.phoneFlag == 0 {
+                self.phone = nil
+            } else {
+                guard let digits = reader.integer(UInt64.self),
+                    let phone = PhoneNumber(digits: digits)
+                else { return nil }
+                self.phone = phone
+            }
+        }
+    }
+
+    private static func event(_ reader: inout RecordReader) -> CardEvent? {
+        guard let head = EventHead(&reader),
+            let feedText = reader.span(count: head.feedCount), let feed = FeedID(feedText),
+            let reference = reader.span(count: head.referenceCount)?.copied,
+            let comment = reader.span(count: head.commentCount)?.copied
+        else { return nil }
+        return CardEvent(
+            identity: EventIdentity(
+                occurredAt: head.occurredAt, status: head.status, feed: feed,
+                reference: EventText(unchecked: reference)),
+            phone: head.phone, comment: EventText(unchecked: comment), isVoid: head.isVoid)
+    }
+}
+
+/// What is wrong with one stored value. Its text names no card.
+struct RecordDamage: Error, Equatable, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

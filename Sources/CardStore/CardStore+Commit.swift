@@ -1,0 +1,210 @@
+public import CardModel
+internal import LMDBKit
+
+/// What one submission did to the store.
+public struct CommitCounts: Equatable, Sendable {
+    /// Facts that added something.
+    public var accepted = 0
+    /// Facts that were known already.
+    public var duplicates = 0
+    /// Facts older than what a full history keeps.
+    public var beyondLimit = 0
+    /// Identities that fell out of full histories to make room.
+    public var forgotten = 0
+
+    public init() {}
+
+    mutating func count(_ outcome: CardHistory.Outcome) {
+        switch outcome {
+        case .changed(let dropped):
+            accepted += 1
+            forgotten += dropped
+        case .duplicate: duplicates += 1
+        case .beyondLimit: beyondLimit += 1
+        }
+    }
+}
+
+/// What a commit did: a count for each submission, in their order, and what readers in memory need
+/// to follow.
+public struct CommitResult: Sendable {
+    public var counts: [CommitCounts] = []
+    /// The cards whose set changed, in ascending order.
+    public var changed: [CardID] = []
+    /// The last sequence number after the commit.
+    public var lastSequence: UInt64 = 0
+}
+
+extension CardStore {
+    /// Commits several submissions as one transaction: durable when this returns, all or nothing.
+    ///
+    /// - Throws: ``StoreError/mapFull(usedBytes:mapSizeBytes:)`` and
+    ///   ``StoreError/diskFull(directory:)`` when there is no room for new events; the store is
+    ///   as it was.
+    public func commit(_ submissions: [[CardFact]]) throws -> CommitResult {
+        let hasNewEvents = submissions.contains { $0.contains { !$0.event.isVoid } }
+        let limitBytes = Double(environment.mapSizeBytes) * Self.newEventsMapShare
+        if hasNewEvents, Double(environment.usedBytes) > limitBytes {
+            throw StoreError.mapFull(
+                usedBytes: environment.usedBytes, mapSizeBytes: environment.mapSizeBytes)
+        }
+        return try write { transaction in
+            var commit = try OpenCommit(transaction, databases)
+            for facts in submissions {
+                try commit.apply(facts, &transaction)
+            }
+            return try commit.finish(&transaction)
+        }
+    }
+}
+
+/// A commit in the making: the totals as they will be, and the cards that changed.
+private struct OpenCommit {
+    private let databases: CardStore.Databases
+    private var totals: [StoredDatabase: DatabaseTotals] = [:]
+    private let oldTotals: [StoredDatabase: DatabaseTotals]
+    private var sequence: UInt64
+    private var result = CommitResult()
+
+    init(_ transaction: borrowing WriteTransaction, _ databases: CardStore.Databases) throws {
+        self.databases = databases
+        for database in StoredDatabase.totalled {
+            totals[database] = try DatabaseTotals(reading: database, transaction, databases.meta)
+        }
+        oldTotals = totals
+        sequence = try MetaValue.read(MetaValue.sequence, transaction, databases.meta)[0]
+    }
+
+    /// Merges facts into their cards. Facts of one card need not lie together, but each group that
+    /// does costs one rewrite of the card only, and ascending cards are kindest to the B+tree.
+    mutating func apply(_ facts: [CardFact], _ transaction: inout WriteTransaction) throws {
+        var counts = CommitCounts()
+        var start = 0
+        while start < facts.count {
+            var end = start + 1
+            while end < facts.count, facts[end].card == facts[start].card { end += 1 }
+            try apply(facts[start..<end], to: facts[start].card, &counts, &transaction)
+            start = end
+        }
+        result.counts.append(counts)
+    }
+
+    private mutating func apply(
+        _ facts: ArraySlice<CardFact>, to card: CardID, _ counts: inout CommitCounts,
+        _ transaction: inout WriteTransaction
+    ) throws {
+        let key = card.bytes
+        var history = CardHistory()
+        var oldChecksum: UInt64?
+        if let value = try transaction.value(of: key.span.bytes, in: databases.cards) {
+            do throws(RecordDamage) {
+                let record = try CardRecord(verifying: value, key: key.span.bytes)
+                history = try record.history()
+                oldChecksum = record.checksum
+            } catch let damage {
+                throw StoreError.damaged(database: "cards", what: damage.description)
+            }
+        }
+        let old = history
+        for fact in facts {
+            counts.count(history.merge(fact.event))
+        }
+        guard history != old else { return }
+
+        let record = CardRecord.encode(history, key: key.span.bytes)
+        try transaction.put(record.span.bytes, for: key.span.bytes, in: databases.cards)
+        let newChecksum = try CardRecord(verifying: record.span.bytes, key: key.span.bytes).checksum
+        if let oldChecksum {
+            totals[.cards, default: .init()].replace(oldChecksum, with: newChecksum)
+        } else {
+            totals[.cards, default: .init()].add(newChecksum)
+        }
+        try updatePhone(card, from: old.state?.phone, to: history.state?.phone, &transaction)
+        try updateTimes(card, from: old, to: history, &transaction)
+        result.changed.append(card)
+    }
+
+    private mutating func updatePhone(
+        _ card: CardID, from old: PhoneNumber?, to new: PhoneNumber?,
+        _ transaction: inout WriteTransaction
+    ) throws {
+        guard old != new else { return }
+        if let old {
+            try remove(PhoneKey.encode(old, card), from: .phones, &transaction)
+        }
+        if let new {
+            try add(PhoneKey.encode(new, card), to: .phones, &transaction)
+        }
+    }
+
+    /// Both histories ascend by identity, so one pass over the two finds what came and what went.
+    private mutating func updateTimes(
+        _ card: CardID, from old: CardHistory, to new: CardHistory,
+        _ transaction: inout WriteTransaction
+    ) throws {
+        var oldEvents = old.events[...]
+        for event in new.events {
+            while let first = oldEvents.first, first.identity < event.identity {
+                try remove(TimeKey.encode(card, first.identity), from: .times, &transaction)
+                oldEvents.removeFirst()
+            }
+            if oldEvents.first?.identity == event.identity {
+                oldEvents.removeFirst()
+            } else {
+                try add(TimeKey.encode(card, event.identity), to: .times, &transaction)
+            }
+        }
+        for event in oldEvents {
+            try remove(TimeKey.encode(card, event.identity), from: .times, &transaction)
+        }
+    }
+
+    private mutating func add(
+        _ key: [UInt8], to database: StoredDatabase, _ transaction: inout WriteTransaction
+    ) throws {
+        try transaction.put(RawSpan(), for: key.span.bytes, in: databases[database])
+        totals[database, default: .init()].add(database.entryHash(key: key.span.bytes))
+    }
+
+    private mutating func remove(
+        _ key: [UInt8], from database: StoredDatabase, _ transaction: inout WriteTransaction
+    ) throws {
+        do {
+            guard try transaction.remove(key.span.bytes, from: databases[database]) else {
+                throw RecordDamage("an entry that 'cards' calls for is missing")
+            }
+            let hash = database.entryHash(key: key.span.bytes)
+            try totals[database, default: .init()].remove(hash)
+        } catch let damage as RecordDamage {
+            throw StoreError.damaged(database: database.rawValue, what: damage.description)
+        }
+    }
+
+    /// Logs the changes and writes the new totals.
+    mutating func finish(_ transaction: inout WriteTransaction) throws -> CommitResult {
+        result.changed = Self.sortedUnique(result.changed)
+        for card in result.changed {
+            sequence += 1
+            let key = SequenceKey.encode(sequence)
+            let value = card.bytes
+            try transaction.put(value.span.bytes, for: key.span.bytes, in: databases.changes)
+            totals[.changes, default: .init()].add(
+                StoredDatabase.changes.entryHash(key: key.span.bytes, value: value.span.bytes))
+        }
+        result.lastSequence = sequence
+        guard !result.changed.isEmpty else { return result }
+        try MetaValue.write(MetaValue.sequence, [sequence], &transaction, databases.meta)
+        for (database, new) in totals where new != oldTotals[database] {
+            try new.write(as: database, &transaction, databases.meta)
+        }
+        return result
+    }
+
+    private static func sortedUnique(_ cards: [CardID]) -> [CardID] {
+        var unique: [CardID] = []
+        for card in cards.sorted() where card != unique.last {
+            unique.append(card)
+        }
+        return unique
+    }
+}

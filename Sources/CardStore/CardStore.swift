@@ -1,0 +1,183 @@
+internal import Glibc
+internal import LMDBKit
+
+/// Cards, their events and what belongs to them, kept in LMDB. docs/store.md has the schema.
+///
+/// Reading is safe from any thread and never waits for writing. Every method reads one consistent
+/// snapshot. Writing is for one thread of the process at a time (`CardWriter` is its only caller
+/// in a server); other processes may write too, and LMDB makes them take turns.
+public final class CardStore: Sendable {
+    static let schemaVersion: UInt32 = 1
+
+    /// 1 TiB of address space: it costs nothing until it is used, and a map that is too small
+    /// stops writing.
+    public static let defaultMapSizeBytes = 1 << 40
+
+    /// New events stop when this share of the map is used, so that there is room left for voids.
+    static let newEventsMapShare = 0.95
+
+    public let directory: String
+    let environment: Environment
+    let databases: Databases
+
+    /// The handles of all named databases.
+    struct Databases: Sendable {
+        let cards: Database
+        let phones: Database
+        let times: Database
+        let changes: Database
+        let keys: Database
+        let meta: Database
+
+        subscript(_ database: StoredDatabase) -> Database {
+            switch database {
+            case .cards: cards
+            case .phones: phones
+            case .times: times
+            case .changes: changes
+            case .keys: keys
+            case .meta: meta
+            }
+        }
+    }
+
+    /// Opens the store in `directory`. A process must open a store once only.
+    ///
+    /// - Parameter create: makes the directory (mode 0700) and the store when there is none.
+    public init(
+        directory: String, create: Bool, mapSizeBytes: Int = defaultMapSizeBytes
+    ) throws(StoreError) {
+        self.directory = directory
+        try Self.prepare(directory, create: create)
+        do {
+            environment = try Environment(
+                path: directory, options: .init(mapSizeBytes: mapSizeBytes))
+            // A process that died in a read transaction would keep old pages from being reused.
+            try environment.clearStaleReaders()
+            databases = try Self.openDatabases(environment, directory: directory, create: create)
+        } catch {
+            throw Self.storeError(error, directory: directory)
+        }
+    }
+
+    private static func prepare(_ directory: String, create: Bool) throws(StoreError) {
+        if create, mkdir(directory, 0o700) != 0, errno != EEXIST {
+            throw .inaccessible(path: directory, reason: String(cString: strerror(errno)))
+        }
+        var status = stat()
+        if !create, stat(directory + "/data.mdb", &status) != 0 {
+            // ENOENT is the usual mistake; whatever else it is must not read as "no store".
+            if errno == ENOENT { throw .noStore(directory: directory) }
+            throw .inaccessible(path: directory, reason: String(cString: strerror(errno)))
+        }
+    }
+
+    private static func openDatabases(
+        _ environment: Environment, directory: String, create: Bool
+    ) throws -> Databases {
+        // A read comes first: a store that is complete already must open beside a long writer.
+        let existing: Databases? = try environment.read { transaction in
+            guard let meta = try transaction.openDatabase(StoredDatabase.meta.rawValue) else {
+                return nil
+            }
+            let schema = try MetaValue.read(MetaValue.schema, transaction, meta)[0]
+            guard schema == schemaVersion else {
+                throw StoreError.schema(
+                    found: UInt32(truncatingIfNeeded: schema), supported: schemaVersion)
+            }
+            return try databases { name in
+                guard let database = try transaction.openDatabase(name) else {
+                    throw StoreError.damaged(database: name, what: "the database is missing")
+                }
+                return database
+            }
+        }
+        if let existing { return existing }
+        guard create else { throw StoreError.noStore(directory: directory) }
+        return try environment.write { transaction in
+            let made = try databases { try transaction.createDatabase($0) }
+            // Another process may have made the store since our read.
+            let isNew = try transaction.entryCount(of: made.meta) == 0
+            guard isNew else { return made }
+            var values: [(String, [UInt64])] = [
+                (MetaValue.schema, [UInt64(schemaVersion)]), (MetaValue.sequence, [0]),
+                (MetaValue.keysVersion, [0]),
+            ]
+            for database in StoredDatabase.totalled {
+                values.append((MetaValue.totals(database), [0, 0]))
+            }
+            for (name, integers) in values {
+                try MetaValue.write(name, integers, &transaction, made.meta)
+            }
+            return made
+        }
+    }
+
+    private static func databases(
+        _ open: (String) throws -> Database
+    ) rethrows -> Databases {
+        Databases(
+            cards: try open(StoredDatabase.cards.rawValue),
+            phones: try open(StoredDatabase.phones.rawValue),
+            times: try open(StoredDatabase.times.rawValue),
+            changes: try open(StoredDatabase.changes.rawValue),
+            keys: try open(StoredDatabase.keys.rawValue),
+            meta: try open(StoredDatabase.meta.rawValue))
+    }
+
+    /// Every error that leaves the store is a ``StoreError``; what a caller's closure threw passes.
+    static func storeError(_ error: any Error, directory: String) -> StoreError {
+        switch error {
+        case let error as StoreError: error
+        case let error as LMDBError: StoreError(error, directory: directory)
+        default: .failed("\(error)")
+        }
+    }
+
+    /// Runs a read transaction, with LMDB's errors translated and the closure's own left alone.
+    func read<R>(_ body: (borrowing ReadTransaction) throws -> R) throws -> R {
+        do {
+            return try environment.read(body)
+        } catch let error as LMDBError {
+            throw StoreError(error, directory: directory)
+        }
+    }
+
+    /// As ``read(_:)``, for the write transaction.
+    func write<R>(_ body: (inout WriteTransaction) throws -> R) throws -> R {
+        do {
+            return try environment.write(body)
+        } catch let error as LMDBError where error == .mapFull {
+            throw StoreError.mapFull(
+                usedBytes: environment.usedBytes, mapSizeBytes: environment.mapSizeBytes)
+        } catch let error as LMDBError {
+            throw StoreError(error, directory: directory)
+        }
+    }
+
+    /// Changes with every commit of any process. Cheap enough to poll: no transaction is opened.
+    public var lastTransactionID: Int { environment.lastTransactionID }
+
+    /// What the store holds and uses.
+    public struct Statistics: Sendable {
+        public let cards: Int
+        public let phones: Int
+        public let events: Int
+        public let changes: Int
+        public let lastSequence: UInt64
+        public let usedBytes: Int
+        public let mapSizeBytes: Int
+    }
+
+    public func statistics() throws -> Statistics {
+        try read { transaction in
+            Statistics(
+                cards: try transaction.entryCount(of: databases.cards),
+                phones: try transaction.entryCount(of: databases.phones),
+                events: try transaction.entryCount(of: databases.times),
+                changes: try transaction.entryCount(of: databases.changes),
+                lastSequence: try lastSequence(transaction),
+                usedBytes: environment.usedBytes, mapSizeBytes: environment.mapSizeBytes)
+        }
+    }
+}

@@ -1,0 +1,59 @@
+internal import CardModel
+
+/// Key in `phones`: the phone's digits (8 bytes, big-endian), then the card ID. The cards of one
+/// phone lie together in the order of their IDs.
+enum PhoneKey {
+    static let prefixSize = 8
+
+    static func encode(_ phone: PhoneNumber, _ card: CardID) -> [UInt8] {
+        var bytes = prefix(phone)
+        card.append(to: &bytes)
+        return bytes
+    }
+
+    static func prefix(_ phone: PhoneNumber) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(prefixSize + CardID.maxCount)
+        bytes.append(bigEndian: phone.digits)
+        return bytes
+    }
+
+    static func decode(_ key: RawSpan) -> (phone: PhoneNumber, card: CardID)? {
+        guard key.byteCount > prefixSize else { return nil }
+        let digits = UInt64(
+            bigEndian: key.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))
+        let rest = key.extracting(prefixSize..<key.byteCount)
+        guard let phone = PhoneNumber(digits: digits),
+            let card = CardID(canonical: Span(_bytes: rest))
+        else { return nil }
+        return (phone, card)
+    }
+}
+
+/// Key in `times`: when the event occurred (8 bytes, big-endian), status (1), card ID, and the hash
+/// of the event's identity (8, big-endian), which tells events of one card and moment apart.
+enum TimeKey {
+    static func encode(_ card: CardID, _ identity: EventIdentity) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(17 + CardID.maxCount)
+        bytes.append(bigEndian: UInt64(identity.occurredAt.seconds))
+        bytes.append(identity.status.rawValue)
+        card.append(to: &bytes)
+        bytes.append(bigEndian: identity.stableHash)
+        return bytes
+    }
+}
+
+/// Key in `changes`: the sequence number, 8 bytes, big-endian.
+enum SequenceKey {
+    static func encode(_ sequence: UInt64) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(bigEndian: sequence)
+        return bytes
+    }
+
+    static func decode(_ key: RawSpan) -> UInt64? {
+        guard key.byteCount == 8 else { return nil }
+        return UInt64(bigEndian: key.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))
+    }
+}

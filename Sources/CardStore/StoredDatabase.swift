@@ -1,0 +1,88 @@
+internal import CardModel
+internal import LMDBKit
+
+/// The store's named databases. The raw value is the name in LMDB and part of every checksum.
+enum StoredDatabase: String, CaseIterable {
+    /// Card ID to ``CardRecord``.
+    case cards
+    /// ``PhoneKey`` to nothing.
+    case phones
+    /// ``TimeKey`` to nothing.
+    case times
+    /// Sequence (8 bytes, big-endian) to card ID: one entry a card a commit that changed its set.
+    case changes
+    /// SHA-256 of an API key to ``APIKeyRecord``.
+    case keys
+    /// Names to small checksummed values: schema, sequence, versions, ``DatabaseTotals``.
+    case meta
+
+    /// The databases whose entries are counted and digested in `meta`.
+    static let totalled: [StoredDatabase] = [.cards, .phones, .times, .changes, .keys]
+
+    /// The hash of one entry: what a record's checksum and a database's digest are made of.
+    func entryHash(key: RawSpan, value: RawSpan) -> UInt64 {
+        XXH64.hash(value, seed: XXH64.hash(key, seed: nameHash))
+    }
+
+    /// The hash of an entry whose value is empty.
+    func entryHash(key: RawSpan) -> UInt64 {
+        XXH64.hash(RawSpan(), seed: XXH64.hash(key, seed: nameHash))
+    }
+
+    private var nameHash: UInt64 {
+        let name: StaticString =
+            switch self {
+            case .cards: "cards"
+            case .phones: "phones"
+            case .times: "times"
+            case .changes: "changes"
+            case .keys: "keys"
+            case .meta: "meta"
+            }
+        return name.withUTF8Buffer { XXH64.hash(RawSpan(_unsafeElements: $0)) }
+    }
+}
+
+/// How many entries a database has, and a digest of them that does not depend on their order: the
+/// sum, modulo 2^64, of their hashes. Every commit keeps both up, so that a lost, added or altered
+/// entry shows.
+struct DatabaseTotals: Equatable {
+    var count: UInt64 = 0
+    var digest: UInt64 = 0
+
+    mutating func add(_ hash: UInt64) {
+        count += 1
+        digest &+= hash
+    }
+
+    /// Fails when there is nothing to remove, as in a damaged store: the caller reports it.
+    mutating func remove(_ hash: UInt64) throws(RecordDamage) {
+        guard count > 0 else { throw RecordDamage("the count would become negative") }
+        count -= 1
+        digest &-= hash
+    }
+
+    /// An entry has a new value.
+    mutating func replace(_ old: UInt64, with new: UInt64) {
+        digest = digest &- old &+ new
+    }
+}
+
+extension DatabaseTotals {
+    /// The totals of `database` as the last commit left them.
+    init(
+        reading database: StoredDatabase, _ transaction: borrowing some Transaction & ~Copyable,
+        _ meta: Database
+    ) throws {
+        let name = MetaValue.totals(database)
+        let integers = try MetaValue.read(name, count: 2, transaction, meta)
+        self.init(count: integers[0], digest: integers[1])
+    }
+
+    func write(
+        as database: StoredDatabase, _ transaction: inout WriteTransaction, _ meta: Database
+    ) throws {
+        let name = MetaValue.totals(database)
+        try MetaValue.write(name, [count, digest], &transaction, meta)
+    }
+}
