@@ -1,5 +1,6 @@
 public import CardModel
 public import CardStore
+internal import Glibc
 
 /// The process's one writer: a thread that owns all write transactions, commits what has queued up
 /// as one group, and answers each submission once it is durable.
@@ -7,9 +8,11 @@ public import CardStore
 /// Group commit: a commit costs two flushes of the disk however much it holds, so what arrives
 /// during one commit goes into the next together.
 public final class CardWriter: Sendable {
-    /// Facts in one transaction. LMDB gives its writer lock to one process at a time, so this also
-    /// bounds how long another process's writer waits (docs/threads.md).
-    public static let groupFactsMax = 5_000
+    /// Facts in one transaction: as many as lately took ``commitTargetMs``, within these bounds.
+    /// LMDB gives its writer lock to one process at a time and not in turn, so a long transaction
+    /// keeps another process's writer waiting (docs/threads.md).
+    static let groupFactsRange = 500...20_000
+    static let commitTargetMs = 50.0
 
     /// How often the thread wakes to look for other processes' commits.
     static let pollIntervalMs = 50
@@ -38,19 +41,16 @@ public final class CardWriter: Sendable {
 
     private let store: CardStore
     private let queueFactsMax: Int
+    private let pauseMs: Int
     private let queue: Monitor<Queue>
-    private let follow: @Sendable () -> Void
 
     /// - Parameters:
     ///   - queueFactsMax: facts that may wait; a submission over it is refused.
-    ///   - follow: called on the writer's thread after every commit, before its submissions are
-    ///     answered, and every 50 ms.
-    public init(
-        store: CardStore, queueFactsMax: Int = 100_000, follow: @escaping @Sendable () -> Void = {}
-    ) {
+    ///   - pauseMs: how long to leave the store to other processes' writers after each commit.
+    public init(store: CardStore, queueFactsMax: Int = 100_000, pauseMs: Int = 0) {
         self.store = store
         self.queueFactsMax = queueFactsMax
-        self.follow = follow
+        self.pauseMs = pauseMs
         self.queue = Monitor(Queue())
     }
 
@@ -83,27 +83,53 @@ public final class CardWriter: Sendable {
     }
 
     /// The thread's work: returns after ``stop()`` when the queue is empty.
-    func run() {
+    ///
+    /// - Parameter follow: called after every commit, before its submissions are answered, and
+    ///   every 50 ms.
+    func run(follow: () -> Void) {
+        let clock = ContinuousClock()
+        var groupFactsMax = Self.groupFactsRange.lowerBound
         while true {
             let next: [Submission]? = queue.wait(timeoutMs: Self.pollIntervalMs) { queue in
-                if !queue.submissions.isEmpty { return Self.takeGroup(from: &queue) }
+                if !queue.submissions.isEmpty {
+                    return Self.takeGroup(from: &queue, factsMax: groupFactsMax)
+                }
                 return queue.isStopping ? [] : nil
             }
-            if let group = next {
-                if group.isEmpty { return }
-                commit(group)
-            } else {
+            guard let group = next else {
                 follow()
+                continue
             }
+            if group.isEmpty { return }
+            let start = clock.now
+            commit(group, follow: follow)
+            let facts = group.reduce(0) { $0 + $1.facts.count }
+            groupFactsMax = Self.nextGroupFactsMax(
+                facts: facts, ms: start.duration(to: clock.now) / .milliseconds(1),
+                current: groupFactsMax)
+            // A sleep cut short by a signal only shortens the pause.
+            if pauseMs > 0 { usleep(UInt32(pauseMs) * 1_000) }
         }
     }
 
+    /// Halves the bound after a commit that took too long, raises it by half after a full one that
+    /// took less than half its time.
+    static func nextGroupFactsMax(facts: Int, ms: Double, current: Int) -> Int {
+        var next = current
+        if ms > commitTargetMs {
+            next = current / 2
+        } else if ms < commitTargetMs / 2, facts * 2 > current {
+            next = current + current / 2
+        }
+        return min(max(next, groupFactsRange.lowerBound), groupFactsRange.upperBound)
+    }
+
     /// As many submissions as fit in one group, and one at least.
-    private static func takeGroup(from queue: inout Queue) -> [Submission] {
+    private static func takeGroup(from queue: inout Queue, factsMax: Int) -> [Submission] {
         var facts = 0
         var count = 0
         for submission in queue.submissions {
-            if count > 0, facts + submission.facts.count > groupFactsMax { break }
+            if count > 0, facts + submission.facts.count > factsMax { break }
             facts += submission.facts.count
             count += 1
         }
@@ -113,7 +139,7 @@ public final class CardWriter: Sendable {
         return group
     }
 
-    private func commit(_ group: [Submission]) {
+    private func commit(_ group: [Submission], follow: () -> Void) {
         do {
             let result = try store.commit(group.map(\.facts))
             follow()

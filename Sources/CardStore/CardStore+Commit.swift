@@ -14,6 +14,13 @@ public struct CommitCounts: Equatable, Sendable {
 
     public init() {}
 
+    public mutating func add(_ other: CommitCounts) {
+        accepted += other.accepted
+        duplicates += other.duplicates
+        beyondLimit += other.beyondLimit
+        forgotten += other.forgotten
+    }
+
     mutating func count(_ outcome: CardHistory.Outcome) {
         switch outcome {
         case .changed(let dropped):

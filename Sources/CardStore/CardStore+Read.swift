@@ -26,35 +26,37 @@ extension CardStore {
     }
 
     /// Lends the cards whose current phone is `phone`, in the order of their IDs, from the first
-    /// one after `after`, while `body` says true.
+    /// one after `after`, at most `limit`.
     public func withCards(
-        phone: PhoneNumber, after: CardID? = nil, while body: (borrowing CardView) throws -> Bool
+        phone: PhoneNumber, after: CardID? = nil, limit: Int,
+        _ body: (borrowing CardView) throws -> Void
     ) throws {
         try read { transaction in
             try transaction.withCursor(over: databases.phones) { cursor in
                 let prefix = PhoneKey.prefix(phone)
                 let start = after.map { PhoneKey.encode(phone, $0) } ?? prefix
+                var count = 0
                 var found = try cursor.move(toFirstNotBefore: start.span.bytes)
-                while found {
+                while found, count < limit {
                     guard let entry = PhoneKey.decode(cursor.key) else {
                         throw StoreError.damaged(database: "phones", what: "a key is malformed")
                     }
                     guard entry.phone == phone else { return }
                     if entry.card != after {
-                        let goOn = try withCard(entry.card, transaction) { card in
+                        let lent: Void? = try withCard(entry.card, transaction) { card in
                             guard card.phone == phone else {
                                 throw StoreError.damaged(
                                     database: "phones", what: "an entry has another card's phone")
                             }
-                            return try body(card)
+                            try body(card)
                         }
                         // An entry without its card, or for another phone, is damage; leaving a
                         // card out of an answer in silence would hide it.
-                        guard let goOn else {
+                        guard lent != nil else {
                             throw StoreError.damaged(
                                 database: "phones", what: "an entry names a card without a state")
                         }
-                        if !goOn { return }
+                        count += 1
                     }
                     found = try cursor.moveToNext()
                 }
@@ -87,10 +89,18 @@ extension CardStore {
     /// Lends the current state of every card that has one, from one snapshot.
     ///
     /// - Returns: the snapshot's last sequence, from which ``changes(after:limit:)`` goes on.
+    /// - Throws: ``StoreError/damaged(database:what:)`` also when cards are missing that were
+    ///   written, which only shows at the end.
     public func forEachCard(_ body: (borrowing CardView) throws -> Void) throws -> UInt64 {
         try read { transaction in
+            var found = DatabaseTotals()
             try scan(transaction) { id, record in
+                found.add(record.checksum)
                 _ = try inDatabase(.cards) { try record.withView(id: id) { try body($0) } }
+            }
+            guard try found == DatabaseTotals(reading: .cards, transaction, databases.meta) else {
+                throw StoreError.damaged(
+                    database: "cards", what: "the records are not all that were written")
             }
             return try lastSequence(transaction)
         }

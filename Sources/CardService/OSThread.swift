@@ -4,12 +4,11 @@ internal import Glibc
 ///
 /// LMDB ties a write transaction to the thread that began it, which a task, moved between the
 /// threads of a pool, cannot promise.
-final class NamedThread: Sendable {
+final class OSThread: Sendable {
     private let handle: pthread_t
 
-    /// - Parameter name: at most 15 bytes, as shown by `top -H`.
-    init(name: String, _ body: @escaping @Sendable () -> Void) {
-        let context = Unmanaged.passRetained(Start(name: name, body: body))
+    init(_ body: @escaping @Sendable () -> Void) {
+        let context = Unmanaged.passRetained(Start(body: body))
         var handle = pthread_t()
         // The thread takes the context over: it releases what was retained above.
         let code = pthread_create(&handle, nil, threadMain, context.toOpaque())
@@ -24,11 +23,9 @@ final class NamedThread: Sendable {
     }
 
     fileprivate final class Start: Sendable {
-        let name: String
         let body: @Sendable () -> Void
 
-        init(name: String, body: @escaping @Sendable () -> Void) {
-            self.name = name
+        init(body: @escaping @Sendable () -> Void) {
             self.body = body
         }
     }
@@ -36,9 +33,7 @@ final class NamedThread: Sendable {
 
 private nonisolated func threadMain(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let context else { preconditionFailure("a thread starts with its context") }
-    let start = Unmanaged<NamedThread.Start>.fromOpaque(context).takeRetainedValue()
-    // A name too long for the kernel leaves the thread unnamed, which harms nobody.
-    _ = pthread_setname_np(pthread_self(), start.name)
+    let start = Unmanaged<OSThread.Start>.fromOpaque(context).takeRetainedValue()
     start.body()
     return nil
 }
