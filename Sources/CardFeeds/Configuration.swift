@@ -1,0 +1,160 @@
+internal import Yams
+
+/// What a configuration file says. What it leaves out is nil, and the program's default holds.
+public struct Configuration: Sendable {
+    public var dataDirectory: String?
+    public var listen: [String]?
+    public var workers: Int?
+    public var mapSize: String?
+    public var defaultRegion: String?
+    public var logLevel: String?
+    public var logFormat: String?
+    /// The feeds of the file, or the built-in ones when it names none.
+    public var feeds: FeedSet
+
+    /// What holds without a configuration file.
+    public static func builtIn() throws(ConfigurationError) -> Configuration {
+        try Configuration(yaml: builtInYAML, source: "the built-in configuration")
+    }
+
+    /// - Throws: ``ConfigurationError`` naming the file; with line and column where the text is wrong.
+    public init(file path: String) throws(ConfigurationError) {
+        let bytes: [UInt8]
+        do {
+            bytes = try FileBytes.read(path, limitBytes: 1 << 20)
+        } catch {
+            throw ConfigurationError(source: path, message: error.reason)
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ConfigurationError(source: path, message: "the file is not UTF-8 text")
+        }
+        try self.init(yaml: text, source: path)
+    }
+
+    /// - Parameter source: what errors call the text.
+    public init(yaml: String, source: String) throws(ConfigurationError) {
+        let root: Node?
+        do {
+            root = try Yams.compose(yaml: yaml)
+        } catch {
+            throw ConfigurationError(yamsError: error, source: source)
+        }
+        guard let root, root.null == nil else {
+            self.feeds = try Self.builtIn().feeds
+            return
+        }
+        let settings = try YAMLMapping(
+            root, source: source, called: "the configuration",
+            keys: [
+                "data_dir", "listen", "workers", "map_size", "default_region", "log_level",
+                "log_format", "feeds",
+            ])
+        dataDirectory = try settings.text("data_dir")
+        listen = try settings.texts("listen")
+        workers = try settings.integer("workers", in: 1...256)
+        mapSize = try settings.text("map_size")
+        defaultRegion = try settings.text("default_region")
+        logLevel = try settings.text("log_level")
+        logFormat = try settings.text("log_format")
+        if let nodes = try settings.sequence("feeds") {
+            var profiles: [FeedProfile] = []
+            for node in nodes {
+                let profile = try FeedProfile(node, source: source)
+                if profiles.contains(where: { $0.id == profile.id }) {
+                    throw ConfigurationError(
+                        source: source, mark: node.mark,
+                        message: "there are two feeds with the id '\(profile.id)'")
+                }
+                profiles.append(profile)
+            }
+            feeds = FeedSet(profiles)
+        } else {
+            feeds = try Self.builtIn().feeds
+        }
+    }
+
+    /// The partners' four feeds.
+    public static let builtInYAML = """
+        feeds:
+          - id: pickup
+            title: Pickup
+            files: ["*pickup*"]
+            status: picked_up
+            region: AE
+            time_zone: Asia/Dubai
+            columns:
+              reference: [ID]
+              card_id: [Card ID]
+              phone: [User Mobile, User contact]
+              occurred_at: [Timestamp]
+              comment: {titles: [Comment], required: false}
+          - id: delivery-exceptions
+            title: Delivery exceptions
+            files: ["*delivery exception*"]
+            status: delivery_exception
+            region: AE
+            time_zone: Asia/Dubai
+            columns:
+              reference: [ID]
+              card_id: [Card ID]
+              phone: [User Mobile, User contact]
+              occurred_at: [Timestamp]
+              comment: {titles: [Comment], required: false}
+          - id: delivered
+            title: Delivered
+            files: ["*delivered*"]
+            status: delivered
+            region: AE
+            time_zone: Asia/Dubai
+            columns:
+              reference: [ID]
+              card_id: [Card ID]
+              phone: [User Mobile, User contact]
+              occurred_at: [Timestamp]
+              comment: {titles: [Comment], required: false}
+          - id: returned
+            title: Returned
+            files: ["*returned*"]
+            status: returned
+            region: AE
+            time_zone: Asia/Dubai
+            columns:
+              reference: [ID]
+              card_id: [Card ID]
+              phone: [User Mobile, User contact]
+              occurred_at: [Timestamp]
+              comment: {titles: [Comment], required: false}
+        """
+}
+
+/// What is wrong with a configuration, and where.
+public struct ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
+    public let source: String
+    /// From 1.
+    public let line: Int?
+    /// From 1.
+    public let column: Int?
+    public let message: String
+
+    init(source: String, mark: Mark? = nil, message: String) {
+        self.source = source
+        line = mark?.line
+        column = mark?.column
+        self.message = message
+    }
+
+    init(yamsError: any Error, source: String) {
+        switch yamsError as? YamlError {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            self.init(source: source, mark: mark, message: "not YAML: \(problem)")
+        case let error:
+            self.init(source: source, message: "not YAML: \(error.map { "\($0)" } ?? "\(yamsError)")")
+        }
+    }
+
+    public var description: String {
+        guard let line, let column else { return "\(source): \(message)" }
+        return "\(source):\(line):\(column): \(message)"
+    }
+}

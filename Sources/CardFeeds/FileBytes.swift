@@ -1,0 +1,128 @@
+internal import Glibc
+
+/// A file that cannot be read or written, and the system's reason.
+public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
+    public let path: String
+    public let reason: String
+
+    public init(path: String, reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+
+    /// From `errno`.
+    init(path: String) {
+        self.init(path: path, reason: String(cString: strerror(errno)))
+    }
+
+    public var description: String { "\(path): \(reason)" }
+}
+
+/// An open file to read: closed at the end of its scope.
+struct InputFile: ~Copyable {
+    let path: String
+    let sizeBytes: Int
+    private let descriptor: CInt
+
+    /// Opens a regular file. Directories, devices and sockets are refused: reading one could
+    /// wait for ever.
+    init(path: String) throws(FileError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw FileError(path: path) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            let error = FileError(path: path)
+            close(descriptor)
+            throw error
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw FileError(path: path, reason: "not a regular file")
+        }
+        self.path = path
+        self.descriptor = descriptor
+        sizeBytes = Int(status.st_size)
+    }
+
+    deinit {
+        // Nothing was written through it, so a failing close loses nothing.
+        close(descriptor)
+    }
+
+    /// Reads what comes next into `buffer` and says how many bytes that was; 0 at the end.
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {
+        while true {
+            let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            if count >= 0 { return count }
+            if errno != EINTR { throw FileError(path: path) }
+        }
+    }
+
+    /// Reads bytes from a place, wherever reading stands. Fewer come only when the file got shorter.
+    func bytes(in range: Range<Int>) throws(FileError) -> [UInt8] {
+        var failure: FileError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in
+            filled = 0
+            while filled < range.count {
+                let count = pread(
+                    descriptor, buffer.baseAddress! + filled, range.count - filled,
+                    off_t(range.lowerBound + filled))
+                if count < 0, errno == EINTR { continue }
+                if count < 0 { failure = FileError(path: path) }
+                if count <= 0 { return }
+                filled += count
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+}
+
+enum FileBytes {
+    /// The whole of a small file.
+    static func read(_ path: String, limitBytes: Int) throws(FileError) -> [UInt8] {
+        let file = try InputFile(path: path)
+        guard file.sizeBytes <= limitBytes else {
+            throw FileError(
+                path: path, reason: "\(file.sizeBytes) bytes, and \(limitBytes) is the limit")
+        }
+        return try file.bytes(in: 0..<file.sizeBytes)
+    }
+}
+
+/// A file to write, made anew with mode 0600: closed by ``close()``, or with its scope.
+struct OutputFile: ~Copyable {
+    let path: String
+    private var descriptor: CInt
+
+    /// Fails when there is a file of that name.
+    init(creating path: String) throws(FileError) {
+        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw FileError(path: path) }
+        self.path = path
+    }
+
+    deinit {
+        if descriptor >= 0 { _ = Glibc.close(descriptor) }
+    }
+
+    func write(_ bytes: [UInt8]) throws(FileError) {
+        var offset = 0
+        while offset < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress! + offset, $0.count - offset)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw FileError(path: path) }
+            offset += count
+        }
+    }
+
+    /// Makes what was written durable and closes the file.
+    mutating func close() throws(FileError) {
+        guard fsync(descriptor) == 0 else { throw FileError(path: path) }
+        let code = Glibc.close(descriptor)
+        descriptor = -1
+        guard code == 0 else { throw FileError(path: path) }
+    }
+}

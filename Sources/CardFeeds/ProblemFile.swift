@@ -1,0 +1,140 @@
+internal import CardModel
+internal import Glibc
+
+/// Where the rows that a run rejected, or has warnings for, are written for a person to mend: a CSV
+/// file with the columns `file,line,column,reason,message,raw_row`.
+///
+/// The file is made with its first row, mode 0600 in a directory of mode 0700: rows hold personal
+/// data.
+struct ProblemFile: ~Copyable {
+    private static let header = Array("file,line,column,reason,message,raw_row\n".utf8)
+    /// How much of a row that is too long for memory is copied at a time.
+    private static let pieceBytes = 1 << 20
+    private static let bufferBytes = 1 << 16
+
+    let path: String
+    private var output: OutputFile?
+    private var buffer: [UInt8] = []
+
+    init(path: String) {
+        self.path = path
+    }
+
+    var hasRows: Bool { output != nil }
+
+    /// Appends a row whose bytes are read from `file` at `range`.
+    ///
+    /// - Parameter masksCardNumbers: whether digits that look like a payment card's number are
+    ///   replaced, save the last four.
+    mutating func append(
+        _ problem: RowProblem, line: Int, _ file: borrowing InputFile, _ range: Range<Int>,
+        masksCardNumbers: Bool
+    ) throws(FileError) {
+        try open()
+        appendField(Array(file.path.utf8))
+        buffer.append(UInt8(ascii: ","))
+        buffer.append(contentsOf: String(line).utf8)
+        buffer.append(UInt8(ascii: ","))
+        appendField(Array((problem.column ?? "").utf8))
+        buffer.append(UInt8(ascii: ","))
+        appendField(Array(problem.code.utf8))
+        buffer.append(UInt8(ascii: ","))
+        appendField(Array(problem.message.utf8))
+        buffer.append(UInt8(ascii: ","))
+
+        buffer.append(UInt8(ascii: "\""))
+        var start = range.lowerBound
+        while start < range.upperBound {
+            let end = min(start + Self.pieceBytes, range.upperBound)
+            var bytes = try file.bytes(in: start..<end)
+            if masksCardNumbers { CardNumberMask.apply(to: &bytes) }
+            appendEscaped(bytes)
+            try flush(atLeast: Self.bufferBytes)
+            start = end
+        }
+        buffer.append(contentsOf: [UInt8(ascii: "\""), UInt8(ascii: "\n")])
+        try flush(atLeast: Self.bufferBytes)
+    }
+
+    /// Makes the file durable, when there is one.
+    mutating func close() throws(FileError) {
+        guard hasRows else { return }
+        try flush(atLeast: 0)
+        try output?.close()
+    }
+
+    private mutating func open() throws(FileError) {
+        guard !hasRows else { return }
+        let directory = path.split(separator: "/", omittingEmptySubsequences: false)
+            .dropLast().joined(separator: "/")
+        if mkdir(directory, 0o700) != 0, errno != EEXIST { throw FileError(path: directory) }
+        output = try OutputFile(creating: path)
+        buffer.append(contentsOf: Self.header)
+    }
+
+    private mutating func appendField(_ bytes: [UInt8]) {
+        buffer.append(UInt8(ascii: "\""))
+        appendEscaped(bytes)
+        buffer.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func appendEscaped(_ bytes: [UInt8]) {
+        for byte in bytes {
+            if byte == UInt8(ascii: "\"") { buffer.append(byte) }
+            buffer.append(byte)
+        }
+    }
+
+    private mutating func flush(atLeast count: Int) throws(FileError) {
+        guard buffer.count >= count, !buffer.isEmpty else { return }
+        try output?.write(buffer)
+        buffer.removeAll(keepingCapacity: true)
+    }
+}
+
+/// Hides what looks like a payment card's number, so that none is copied from a partner's file.
+enum CardNumberMask {
+    /// Replaces the digits, save the last four, of every run of 13 to 19 digits that passes the Luhn
+    /// check; single spaces and dashes may stand between the digits.
+    static func apply(to bytes: inout [UInt8]) {
+        var index = 0
+        while index < bytes.count {
+            guard isDigit(bytes[index]) else {
+                index += 1
+                continue
+            }
+            var places: [Int] = []
+            while index < bytes.count {
+                if isDigit(bytes[index]) {
+                    places.append(index)
+                } else if !isSeparator(bytes[index]) || index + 1 >= bytes.count
+                    || !isDigit(bytes[index + 1])
+                {
+                    break
+                }
+                index += 1
+            }
+            let digits = places.map { Int(bytes[$0] - UInt8(ascii: "0")) }
+            if (13...19).contains(digits.count), passesLuhn(digits) {
+                for place in places.dropLast(4) { bytes[place] = UInt8(ascii: "*") }
+            }
+        }
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+
+    private static func isSeparator(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "-")
+    }
+
+    private static func passesLuhn(_ digits: [Int]) -> Bool {
+        var sum = 0
+        for (place, digit) in digits.reversed().enumerated() {
+            let doubled = digit * 2
+            sum += place % 2 == 0 ? digit : (doubled > 9 ? doubled - 9 : doubled)
+        }
+        return sum % 10 == 0
+    }
+}

@@ -1,0 +1,256 @@
+internal import CardCSV
+internal import CardModel
+
+/// Something about a row that a person should see: why it was rejected, or what was mended or
+/// left out.
+public struct RowProblem: Equatable, Sendable {
+    /// A fixed word to count by, such as `card_id_empty`.
+    public let code: String
+    /// The title of the column, when the problem lies in one.
+    public let column: String?
+    public let message: String
+}
+
+/// Turns the rows of one file into facts.
+struct RowReader {
+    /// A timestamp further ahead of the clock than this is a typing error more often than not.
+    private static let futureToleranceSeconds: Int64 = 48 * 3_600
+
+    private let profile: FeedProfile
+    private let map: ColumnMap
+    private let phones: PhoneParser
+    private let timestamps: TimestampParser
+    private let futureSeconds: Int64
+
+    /// What became of a row. A row without a fact has exactly one problem: why.
+    struct Reading {
+        var fact: CardFact?
+        var problems: [RowProblem] = []
+    }
+
+    /// - Parameter nowSeconds: the time, in seconds since 1970.
+    init(_ profile: FeedProfile, _ map: ColumnMap, nowSeconds: Int64) {
+        self.profile = profile
+        self.map = map
+        phones = PhoneParser(region: profile.region, placeholders: profile.placeholderPhones)
+        timestamps = TimestampParser(
+            formats: profile.timestampFormats, timeZone: profile.timeZone)
+        futureSeconds = nowSeconds + Self.futureToleranceSeconds
+    }
+
+    func read(_ row: borrowing CSVRow) -> Reading {
+        var reading = Reading()
+        do throws(Rejection) {
+            reading.fact = try fact(row, &reading.problems)
+        } catch {
+            reading.problems = [error.problem]
+        }
+        return reading
+    }
+
+    private struct Rejection: Error {
+        let problem: RowProblem
+    }
+
+    private func fact(
+        _ row: borrowing CSVRow, _ warnings: inout [RowProblem]
+    ) throws(Rejection) -> CardFact {
+        if let problem = row.problem {
+            throw Rejection(
+                problem: RowProblem(
+                    code: problem.code, column: nil, message: "\(problem)"))
+        }
+        try checkFieldCount(row)
+        let card = try cardID(row, &warnings)
+        let occurredAt = try timestamp(row, &warnings)
+        let identity = EventIdentity(
+            occurredAt: occurredAt, status: profile.status, feed: profile.id,
+            reference: try text(.reference, row, maxCount: EventText.referenceMaxCount))
+        let comment = try text(.comment, row, maxCount: EventText.commentMaxCount)
+        return CardFact(
+            card: card,
+            event: CardEvent(identity: identity, phone: phone(row, &warnings), comment: comment))
+    }
+
+    /// A field too many is mostly a comma that nobody quoted, and every column behind it is wrong; a
+    /// field too few may leave a column out. Empty fields at the end mean nothing.
+    private func checkFieldCount(_ row: borrowing CSVRow) throws(Rejection) {
+        let expected = map.titles.count
+        for index in expected..<max(expected, row.fieldCount) {
+            let isEmpty = row.withField(index) { $0.isEmpty }
+            if !isEmpty {
+                throw Rejection(
+                    problem: RowProblem(
+                        code: "too_many_fields", column: nil,
+                        message: "the row has \(row.fieldCount) fields, and the header \(expected)"))
+            }
+        }
+        for (column, index) in map.indices where index >= row.fieldCount {
+            guard profile.columns[column]?.isRequired == true else { continue }
+            throw Rejection(
+                problem: RowProblem(
+                    code: "too_few_fields", column: map.titles[index],
+                    message: "the row has \(row.fieldCount) fields, and the header \(expected)"))
+        }
+    }
+
+    private func cardID(
+        _ row: borrowing CSVRow, _ warnings: inout [RowProblem]
+    ) throws(Rejection) -> CardID {
+        let index = required(.cardID)
+        let parsed: Result<CardID.Parsed, CardIDError> = row.withField(index) { text in
+            Result { () throws(CardIDError) in
+                try CardID.parse(text, allowsCardNumbers: profile.allowsCardNumbers)
+            }
+        }
+        switch parsed {
+        case .success(let parsed):
+            if parsed.hadFloatTail {
+                warnings.append(
+                    RowProblem(
+                        code: "card_id_float_tail", column: map.titles[index],
+                        message: "the card ID had a number's tail, '.0', which was taken off"))
+            }
+            return parsed.id
+        case .failure(let error):
+            throw Rejection(
+                problem: RowProblem(
+                    code: error.code, column: map.titles[index], message: "\(error)"))
+        }
+    }
+
+    private func timestamp(
+        _ row: borrowing CSVRow, _ warnings: inout [RowProblem]
+    ) throws(Rejection) -> Timestamp {
+        let index = required(.occurredAt)
+        let parsed: Result<Timestamp, TimestampError> = row.withField(index) { text in
+            Result { () throws(TimestampError) in try timestamps.parse(text) }
+        }
+        switch parsed {
+        case .success(let timestamp):
+            if Int64(timestamp.seconds) > futureSeconds {
+                warnings.append(
+                    RowProblem(
+                        code: "timestamp_in_future", column: map.titles[index],
+                        message: "the timestamp is more than 48 hours ahead: \(timestamp)"))
+            }
+            return timestamp
+        case .failure(let error):
+            throw Rejection(
+                problem: RowProblem(
+                    code: error.code, column: map.titles[index], message: "the \(error)"))
+        }
+    }
+
+    private func text(
+        _ column: FeedProfile.Column, _ row: borrowing CSVRow, maxCount: Int
+    ) throws(Rejection) -> EventText {
+        guard let index = map.indices[column], index < row.fieldCount else { return .empty }
+        let parsed: Result<EventText, EventTextError> = row.withField(index) { text in
+            Result { () throws(EventTextError) in try EventText(text, maxCount: maxCount) }
+        }
+        switch parsed {
+        case .success(let text): return text
+        case .failure(let error):
+            throw Rejection(
+                problem: RowProblem(
+                    code: "\(column.rawValue)_\(error.code)", column: map.titles[index],
+                    message: "\(error)"))
+        }
+    }
+
+    /// A phone that cannot be used costs a warning, never the row.
+    private func phone(
+        _ row: borrowing CSVRow, _ warnings: inout [RowProblem]
+    ) -> PhoneNumber? {
+        guard let index = map.indices[.phone], index < row.fieldCount else { return nil }
+        return row.withField(index) { text in
+            do throws(PhoneError) {
+                return try phones.parse(text)
+            } catch {
+                // An empty field says that there is no phone; nothing is lost.
+                if error == .empty { return nil }
+                warnings.append(
+                    RowProblem(
+                        code: "phone_\(error.code)", column: map.titles[index],
+                        message: "\(error): '\(Self.shown(text))'; the event has no phone"))
+                return nil
+            }
+        }
+    }
+
+    /// The raw text of a phone, as a warning shows it.
+    private static func shown(_ text: Span<UInt8>) -> String {
+        let cut = text.extracting(first: 64)
+        let scalars = String(decoding: [UInt8](cut), as: UTF8.self).unicodeScalars
+        return scalars.map { $0.properties.generalCategory == .control ? "?" : String($0) }.joined()
+    }
+
+    /// Columns without which ``ColumnMap`` refuses a header; rows that lack them were rejected.
+    private func required(_ column: FeedProfile.Column) -> Int {
+        guard let index = map.indices[column] else {
+            preconditionFailure("a header without an essential column is refused")
+        }
+        return index
+    }
+}
+
+extension CSVProblem {
+    var code: String {
+        switch self {
+        case .unterminatedQuote: "quote_not_closed"
+        case .rowTooLong: "row_too_long"
+        case .tooManyFields: "too_many_fields"
+        }
+    }
+}
+
+extension CardIDError {
+    var code: String {
+        switch self {
+        case .empty: "card_id_empty"
+        case .tooLong: "card_id_too_long"
+        case .invalidByte: "card_id_invalid"
+        case .looksLikeCardNumber: "card_id_is_card_number"
+        }
+    }
+}
+
+extension TimestampError {
+    var code: String {
+        switch self {
+        case .empty: "timestamp_empty"
+        case .unknownFormat, .formatNotAccepted, .unixDigits, .fieldDigits, .missingTime,
+            .missingOffset, .unexpectedCharacter:
+            "timestamp_format"
+        case .fieldOutOfRange, .noSuchDate: "timestamp_impossible"
+        case .outOfRange: "timestamp_out_of_range"
+        }
+    }
+}
+
+extension EventTextError {
+    var code: String {
+        switch self {
+        case .tooLong: "too_long"
+        case .notUTF8: "not_utf8"
+        case .controlCharacter: "control_character"
+        }
+    }
+}
+
+extension PhoneError {
+    var code: String {
+        switch self {
+        case .empty: "empty"
+        case .notANumber: "not_a_number"
+        case .lostDigits: "lost_digits"
+        case .invalidCountryCode: "unknown_country"
+        case .tooShort: "too_short"
+        case .tooLong: "too_long"
+        case .invalidLength: "invalid_length"
+        case .localOnly: "local_only"
+        case .placeholder: "placeholder"
+        }
+    }
+}
