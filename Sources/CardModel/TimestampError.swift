@@ -13,6 +13,8 @@ public enum TimestampError: Error, Equatable, Sendable, CustomStringConvertible 
     case empty
     /// The text does not begin like any of the known formats.
     case unknownFormat
+    /// Where only ISO 8601 with an offset will do, the text is something else.
+    case notISO8601
     /// The text has a known format that this feed does not accept.
     case formatNotAccepted(TimestampFormat)
     /// All digits, but neither 10 nor 13 of them.
@@ -23,6 +25,8 @@ public enum TimestampError: Error, Equatable, Sendable, CustomStringConvertible 
     case fieldOutOfRange(Field, value: Int)
     /// The day does not exist in that month, such as 31-02-2024.
     case noSuchDate(year: Int, month: Int, day: Int)
+    /// The text breaks off in the middle of a format.
+    case incomplete
     /// A date without a time.
     case missingTime
     /// A time without `Z` or an offset where one is required.
@@ -39,6 +43,9 @@ public enum TimestampError: Error, Equatable, Sendable, CustomStringConvertible 
         case .unknownFormat:
             "timestamp has no known format (such as 13-11-2023 14:00, 13-11-2023 2:00 PM, "
                 + "2023-11-13T10:00:00Z)"
+        case .notISO8601:
+            "timestamp is not ISO 8601 with Z or an offset, such as 2023-11-13T09:34:56Z or "
+                + "2023-11-13T13:34:56+04:00"
         case .formatNotAccepted(let format):
             "timestamp has the format \(format.rawValue), which this feed does not accept"
         case .unixDigits(let count):
@@ -50,6 +57,8 @@ public enum TimestampError: Error, Equatable, Sendable, CustomStringConvertible 
             "\(field.rawValue) of timestamp is \(value), not in \(field.range)"
         case .noSuchDate(let year, let month, let day):
             "timestamp names a day that does not exist: day \(day) of month \(month) of \(year)"
+        case .incomplete:
+            "timestamp breaks off too early"
         case .missingTime:
             "timestamp has a date but no time"
         case .missingOffset:
