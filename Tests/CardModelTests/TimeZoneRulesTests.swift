@@ -58,7 +58,7 @@ import Testing
         ("AAA0BBB,J1/0,J365/25", "2024-01-01 01:00:00", "2024-01-01T00:00:00Z"),
         ("AAA0BBB,J1/0,J365/25", "2024-12-31 23:59:59", "2024-12-31T22:59:59Z"),
         ("AAA0BBB,0/0,J365/25", "2023-07-01 00:00:00", "2023-06-30T23:00:00Z"),
-        // Hours before the day and beyond it: M10.5.6/-26 is Thursday 22:00.
+        // Hours before the day and beyond it: M3.5.0/-26 is the Friday before, 22:00.
         ("AAA0BBB,M3.5.0/-26,M10.1.0", "2024-03-29 21:59:59", "2024-03-29T21:59:59Z"),
         ("AAA0BBB,M3.5.0/-26,M10.1.0", "2024-03-29 23:00:00", "2024-03-29T22:00:00Z"),
         ("AAA0BBB,M3.5.0/48:30:15,M10.1.0", "2024-04-02 00:30:14", "2024-04-02T00:30:14Z"),
@@ -80,6 +80,17 @@ import Testing
         #expect(rules.offsetSeconds(atUTC: 1_699_999_999) == 3_600)
         #expect(rules.offsetSeconds(atUTC: 1_700_000_000) == 18_000)
         #expect(rules.utcSeconds(fromLocal: 1_600_003_600) == 1_600_000_000)
+    }
+
+    /// `zoneinfo` places the boundary itself by the very first type, even where another one holds
+    /// before it: 3,600 goes on until clocks would show the transition at 7,200.
+    @Test func utcSeconds_placesTheFirstTransitionByTheFirstType() throws {
+        let builder = TZifBuilder(
+            transitions: [(1_700_000_000, 2)],
+            types: [(7_200, true), (3_600, false), (0, false)], footer: "ABC0")
+        let rules = try TimeZoneRules(name: "Test", tzif: builder.bytes)
+        #expect(rules.utcSeconds(fromLocal: 1_700_007_199) == 1_700_003_599)
+        #expect(rules.utcSeconds(fromLocal: 1_700_007_200) == 1_700_007_200)
     }
 
     /// Version 1 has 32-bit times and no footer: the last type goes on.
