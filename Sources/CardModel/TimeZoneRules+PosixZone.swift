@@ -1,5 +1,8 @@
 // The footer of a TZif file: a POSIX TZ string with the extensions of RFC 9636, section 3.3.1
 // (names in angle brackets, hours of a change from -167 to 167).
+//
+// Python's `zoneinfo` 3.11 is followed but for two forms of a day that no zone uses now: it counts
+// `n` from 1 and takes `J59` of a leap year for 29 February. Here, as in glibc, they are POSIX's.
 
 /// A standard offset, and perhaps daylight saving time by a yearly rule.
 struct PosixZone: Equatable {

@@ -31,26 +31,30 @@ public struct Timestamp: Comparable, Hashable, Sendable {
 // MARK: - Text
 
 extension Timestamp: CustomStringConvertible {
-    /// Appends `2023-11-13T09:34:56Z`: always 20 bytes of ASCII.
-    ///
-    /// Allocates only when `bytes` has no room left.
-    public func appendISO8601(to bytes: inout [UInt8]) {
+    /// `2023-11-13T09:34:56Z`: always 20 bytes of ASCII. No allocation.
+    public var iso8601Bytes: InlineArray<20, UInt8> {
         let date = CivilDate(daysSince1970: Int64(seconds / 86_400))
         let second = seconds % 86_400
         let year = UInt32(truncatingIfNeeded: date.year)
-        Timestamp.appendTwoDigits(year / 100, to: &bytes)
-        Timestamp.appendTwoDigits(year % 100, to: &bytes)
-        bytes.append(UInt8(ascii: "-"))
-        Timestamp.appendTwoDigits(UInt32(truncatingIfNeeded: date.month), to: &bytes)
-        bytes.append(UInt8(ascii: "-"))
-        Timestamp.appendTwoDigits(UInt32(truncatingIfNeeded: date.day), to: &bytes)
-        bytes.append(UInt8(ascii: "T"))
-        Timestamp.appendTwoDigits(second / 3_600, to: &bytes)
-        bytes.append(UInt8(ascii: ":"))
-        Timestamp.appendTwoDigits(second / 60 % 60, to: &bytes)
-        bytes.append(UInt8(ascii: ":"))
-        Timestamp.appendTwoDigits(second % 60, to: &bytes)
-        bytes.append(UInt8(ascii: "Z"))
+        var bytes = InlineArray<20, UInt8>(repeating: UInt8(ascii: "-"))
+        Timestamp.setTwoDigits(&bytes, at: 0, to: year / 100)
+        Timestamp.setTwoDigits(&bytes, at: 2, to: year % 100)
+        Timestamp.setTwoDigits(&bytes, at: 5, to: UInt32(truncatingIfNeeded: date.month))
+        Timestamp.setTwoDigits(&bytes, at: 8, to: UInt32(truncatingIfNeeded: date.day))
+        bytes[10] = UInt8(ascii: "T")
+        Timestamp.setTwoDigits(&bytes, at: 11, to: second / 3_600)
+        bytes[13] = UInt8(ascii: ":")
+        Timestamp.setTwoDigits(&bytes, at: 14, to: second / 60 % 60)
+        bytes[16] = UInt8(ascii: ":")
+        Timestamp.setTwoDigits(&bytes, at: 17, to: second % 60)
+        bytes[19] = UInt8(ascii: "Z")
+        return bytes
+    }
+
+    /// Appends `iso8601Bytes`. Allocates only when `bytes` has no room left.
+    public func appendISO8601(to bytes: inout [UInt8]) {
+        let text = iso8601Bytes
+        text.span.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
     }
 
     /// `2023-11-13T09:34:56Z`. Makes a String; rows and replies use `appendISO8601(to:)`.
@@ -63,8 +67,11 @@ extension Timestamp: CustomStringConvertible {
 
     public var description: String { iso8601 }
 
-    private static func appendTwoDigits(_ value: UInt32, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value / 10))
-        bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value % 10))
+    @inline(__always)
+    private static func setTwoDigits(
+        _ bytes: inout InlineArray<20, UInt8>, at index: Int, to value: UInt32
+    ) {
+        bytes[index] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value / 10)
+        bytes[index + 1] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value % 10)
     }
 }
