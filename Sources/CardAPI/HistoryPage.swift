@@ -1,0 +1,100 @@
+internal import CardModel
+
+/// A page of a card's events: `{"card_id","events":[…],"next"}`, in event order.
+enum HistoryPage {
+    static let limitMax = 1_000
+    static let limitDefault = 100
+
+    static func json(
+        of card: CardID, _ history: CardHistory, after cursor: EventCursor?, limit: Int
+    ) -> [UInt8] {
+        let rest = history.events.drop { event in
+            cursor.map { event.identity <= $0.identity } ?? false
+        }
+        let page = rest.prefix(limit)
+        var json = JSONBytes(reserving: 128 + page.count * 192)
+        json.raw("{\"card_id\":")
+        json.string(card)
+        json.raw(",\"events\":[")
+        for (index, event) in page.enumerated() {
+            if index > 0 { json.raw(",") }
+            CardJSON.append(event, to: &json)
+        }
+        json.raw("],\"next\":")
+        if rest.count > page.count, let last = page.last {
+            json.string(EventCursor(identity: last.identity).text)
+        } else {
+            json.raw("null")
+        }
+        json.raw("}")
+        return json.bytes
+    }
+}
+
+/// Where a page of events ended: the identity of its last event, in hexadecimal digits. Clients pass
+/// it back as it is.
+struct EventCursor {
+    let identity: EventIdentity
+
+    /// Occurred at (4 bytes, big-endian), status, length of feed, feed, reference.
+    var text: String {
+        var bytes: [UInt8] = []
+        withUnsafeBytes(of: identity.occurredAt.seconds.bigEndian) {
+            bytes.append(contentsOf: $0)
+        }
+        bytes.append(identity.status.rawValue)
+        bytes.append(UInt8(identity.feed.count))
+        identity.feed.append(to: &bytes)
+        bytes.append(contentsOf: identity.reference.bytes)
+        let digits = Array("0123456789abcdef".utf8)
+        return String(
+            decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] },
+            as: UTF8.self)
+    }
+
+    init(identity: EventIdentity) {
+        self.identity = identity
+    }
+
+    /// nil when the text is no cursor.
+    init?(_ text: Span<UInt8>) {
+        guard let bytes = Self.bytes(text), bytes.count >= 7 else { return nil }
+        let seconds = bytes[..<4].reduce(Int64(0)) { $0 << 8 | Int64($1) }
+        let feedEnd = 6 + Int(bytes[5])
+        guard let occurredAt = Timestamp(seconds: seconds),
+            let status = CardStatus(rawValue: bytes[4]), feedEnd <= bytes.count,
+            let feed = FeedID(Array(bytes[6..<feedEnd]).span),
+            let reference = Self.reference(Array(bytes[feedEnd...]))
+        else { return nil }
+        identity = EventIdentity(
+            occurredAt: occurredAt, status: status, feed: feed, reference: reference)
+    }
+
+    private static func reference(_ bytes: [UInt8]) -> EventText? {
+        do throws(EventTextError) {
+            return try EventText(bytes.span, maxCount: EventText.referenceMaxCount)
+        } catch {
+            return nil
+        }
+    }
+
+    private static func bytes(_ text: Span<UInt8>) -> [UInt8]? {
+        guard text.count.isMultiple(of: 2), text.count <= 1_024 else { return nil }
+        var bytes: [UInt8] = []
+        for index in stride(from: 0, to: text.count, by: 2) {
+            guard let high = hexValue(text[index]), let low = hexValue(text[index + 1]) else {
+                return nil
+            }
+            bytes.append(high << 4 | low)
+        }
+        return bytes
+    }
+
+    private static func hexValue(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+        default: nil
+        }
+    }
+}

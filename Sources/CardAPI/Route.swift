@@ -1,0 +1,46 @@
+public import HTTPFront
+
+/// What the server answers. The raw value is the tag that travels with a response to the metrics; 0 is
+/// what matched no route.
+public enum Route: Int, CaseIterable, Sendable {
+    case unmatched = 0
+    case card
+    case cards
+    case history
+    case cardStatus
+    case health
+    case ready
+    case metrics
+    case openAPI
+
+    /// The pattern in the router, the OpenAPI document and metric labels; never a path itself, which
+    /// may hold a card ID.
+    public var pattern: String {
+        switch self {
+        case .unmatched: "unmatched"
+        case .card: "/api/cards/{card_id}"
+        case .cards: "/api/cards"
+        case .history: "/api/cards/{card_id}/history"
+        case .cardStatus: "/api/get-card-status"
+        case .health: "/api/health"
+        case .ready: "/api/ready"
+        case .metrics: "/metrics"
+        case .openAPI: "/openapi.json"
+        }
+    }
+
+    /// Whether the route needs a key where keys are in use.
+    public var needsKey: Bool {
+        switch self {
+        case .card, .cards, .history, .cardStatus, .metrics: true
+        case .unmatched, .health, .ready, .openAPI: false
+        }
+    }
+
+    /// The router of all routes.
+    static func router() -> Router {
+        Router(
+            allCases.filter { $0 != .unmatched }
+                .map { Router.Route(.get, $0.pattern, tag: $0.rawValue) })
+    }
+}
