@@ -33,10 +33,14 @@ let package = Package(
         .systemLibrary(
             name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
             providers: [.apt(["libmicrohttpd-dev"])]),
+        .systemLibrary(
+            name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
 
         // Wrappers: the only places where a C library is imported.
         .target(name: "LMDBKit", dependencies: ["CLMDB"], swiftSettings: settings),
         .target(name: "HTTPFront", dependencies: ["CMicroHTTPD"], swiftSettings: settings),
+
+        .target(name: "GnuTLSKit", dependencies: ["CGnuTLS"], swiftSettings: settings),
 
         // Pure modules: no I/O.
         .target(name: "CardModel", swiftSettings: settings),
@@ -55,7 +59,10 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
-            name: "CardAPI", dependencies: ["HTTPFront", "CardService", "CardFeeds", "CardModel"],
+            name: "CardAPI",
+            dependencies: [
+                "HTTPFront", "CardService", "CardStore", "CardModel", "GnuTLSKit",
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "cardstatus",
@@ -68,6 +75,7 @@ let package = Package(
             swiftSettings: settings),
 
         .testTarget(name: "LMDBKitTests", dependencies: ["LMDBKit"], swiftSettings: settings),
+        .testTarget(name: "GnuTLSKitTests", dependencies: ["GnuTLSKit"], swiftSettings: settings),
         .testTarget(name: "HTTPFrontTests", dependencies: ["HTTPFront"], swiftSettings: settings),
         .testTarget(name: "CardModelTests", dependencies: ["CardModel"], swiftSettings: settings),
         .testTarget(

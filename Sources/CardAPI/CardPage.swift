@@ -1,6 +1,4 @@
 public import CardModel
-public import CardService
-public import CardStore
 
 /// A page of the cards of one phone: `{"phone","cards":[…],"next"}`.
 public struct CardPage {

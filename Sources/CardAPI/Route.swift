@@ -1,4 +1,4 @@
-public import HTTPFront
+internal import HTTPFront
 
 /// What the server answers. The raw value is the tag that travels with a response to the metrics; 0 is
 /// what matched no route.

@@ -138,7 +138,7 @@ struct RowReader {
         case .failure(let error):
             throw Rejection(
                 problem: RowProblem(
-                    code: error.code, column: map.titles[index], message: "the \(error)"))
+                    code: error.code, column: map.titles[index], message: "\(error)"))
         }
     }
 
@@ -220,8 +220,8 @@ extension TimestampError {
     var code: String {
         switch self {
         case .empty: "timestamp_empty"
-        case .unknownFormat, .formatNotAccepted, .unixDigits, .fieldDigits, .missingTime,
-            .missingOffset, .unexpectedCharacter:
+        case .unknownFormat, .notISO8601, .formatNotAccepted, .unixDigits, .fieldDigits,
+            .incomplete, .missingTime, .missingOffset, .unexpectedCharacter:
             "timestamp_format"
         case .fieldOutOfRange, .noSuchDate: "timestamp_impossible"
         case .outOfRange: "timestamp_out_of_range"

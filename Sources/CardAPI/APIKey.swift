@@ -1,0 +1,53 @@
+public import CardStore
+internal import GnuTLSKit
+internal import HTTPFront
+
+/// An API key: `cs_` and 64 hexadecimal digits, which are 32 random bytes. It is shown once; the store
+/// only has its SHA-256, from which it cannot be found.
+///
+/// A fast hash is right here: with 256 random bits there is nothing to guess, which is what a slow
+/// one would be against.
+public struct APIKey: Sendable {
+    private static let prefix: StaticString = "cs_"
+    private static let byteCount = 32
+
+    public let text: String
+
+    /// A new key from the system's random source.
+    public init() {
+        var source = SystemRandomNumberGenerator()
+        var text = "\(Self.prefix)"
+        for _ in 0..<Self.byteCount {
+            let byte = UInt8.random(in: .min ... .max, using: &source)
+            text += (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }
+        self.text = text
+    }
+
+    /// What the store keeps.
+    public var hash: [UInt8] { SHA256.hash(Array(text.utf8).span) }
+
+    /// The SHA-256 of the key that a request carries, or nil when it carries none or several.
+    static func hash(in request: borrowing Request) -> [UInt8]? {
+        let authorizations = request.headerCount("Authorization")
+        guard authorizations + request.headerCount("X-API-Key") == 1 else { return nil }
+        if authorizations == 0 {
+            return request.header("X-API-Key").map { SHA256.hash($0.span) }
+        }
+        guard let value = request.header("Authorization") else { return nil }
+        // RFC 9110, 11.1: the scheme's case does not matter.
+        let scheme: StaticString = "bearer "
+        guard value.count > scheme.utf8CodeUnitCount else { return nil }
+        for index in 0..<scheme.utf8CodeUnitCount
+        where value[index] | 0x20 != scheme.utf8Start[index] { return nil }
+        let key = value[scheme.utf8CodeUnitCount...].drop { $0 == UInt8(ascii: " ") }
+        return SHA256.hash(UnsafeBufferPointer(rebasing: key).span)
+    }
+}
+
+extension StoredKey {
+    /// A short name for the key, by which it can be revoked: the first 12 digits of its hash.
+    public var id: String {
+        hash.prefix(6).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}

@@ -1,0 +1,221 @@
+internal import CardService
+internal import CardStore
+internal import Synchronization
+
+/// Counts and times of requests by route and status, and the text that Prometheus reads.
+///
+/// Every worker has a bank of counters of its own, written by its thread alone and read, relaxed, by
+/// whichever worker answers a scrape; so counting needs no lock and shares no cache line.
+///
+/// `@unchecked Sendable`: the banks are fixed at `init` and hold atomics.
+public final class Metrics: @unchecked Sendable {
+    /// Statuses counted by themselves; others are `other`.
+    static let statuses = [200, 304, 400, 401, 404, 405, 413, 500, 503]
+    /// Upper bounds of the histogram's buckets.
+    static let bucketBoundsMicros: [UInt64] = [
+        50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000,
+        1_000_000,
+    ]
+
+    /// A bank's layout: for each route its counts by status, then by bucket, then the sum of nanos.
+    private static let perRoute = statuses.count + 1 + bucketBoundsMicros.count + 1 + 1
+    private static let bucketsStart = statuses.count + 1
+    private static let sumIndex = bucketsStart + bucketBoundsMicros.count + 1
+    /// Banks begin a cache line apart.
+    private static let bankSize = (perRoute * Route.allCases.count + 15) / 8 * 8
+
+    private let counters: UnsafeMutablePointer<Atomic<UInt64>>
+    private let workers: Int
+    private let version: String
+    private let processStatistics: @Sendable () -> ProcessStatistics
+    private let connections: @Sendable () -> Connections
+
+    /// What the operating system says about the process.
+    public struct ProcessStatistics: Sendable {
+        public var residentBytes: Int
+        public var anonymousBytes: Int
+        public var cpuSeconds: Double
+        public var startSeconds: Double
+        public var openFiles: Int
+
+        public init(
+            residentBytes: Int, anonymousBytes: Int, cpuSeconds: Double, startSeconds: Double,
+            openFiles: Int
+        ) {
+            self.residentBytes = residentBytes
+            self.anonymousBytes = anonymousBytes
+            self.cpuSeconds = cpuSeconds
+            self.startSeconds = startSeconds
+            self.openFiles = openFiles
+        }
+    }
+
+    /// The server's connections.
+    public struct Connections: Sendable {
+        public var open: Int
+        public var accepted: Int
+
+        public init(open: Int, accepted: Int) {
+            self.open = open
+            self.accepted = accepted
+        }
+    }
+
+    /// - Parameter workers: how many threads count; they are numbered from 0.
+    public init(
+        workers: Int, version: String,
+        processStatistics: @escaping @Sendable () -> ProcessStatistics,
+        connections: @escaping @Sendable () -> Connections
+    ) {
+        self.workers = workers
+        self.version = version
+        self.processStatistics = processStatistics
+        self.connections = connections
+        let count = workers * Self.bankSize
+        counters = .allocate(capacity: count)
+        for index in 0..<count {
+            (counters + index).initialize(to: Atomic(0))
+        }
+    }
+
+    deinit {
+        counters.deinitialize(count: workers * Self.bankSize)
+        counters.deallocate()
+    }
+
+    /// Counts one answered request. Only the worker's own thread may call this with its number.
+    public func count(worker: Int, routeTag: Int, status: Int, nanos: UInt64) {
+        precondition(worker < workers, "metrics are made for the server's workers")
+        let bank = counters + worker * Self.bankSize + routeTag * Self.perRoute
+        add(1, to: bank + (Self.statuses.firstIndex(of: status) ?? Self.statuses.count))
+        let bucket =
+            Self.bucketBoundsMicros.firstIndex { nanos <= $0 * 1_000 }
+            ?? Self.bucketBoundsMicros.count
+        add(1, to: bank + Self.bucketsStart + bucket)
+        add(nanos, to: bank + Self.sumIndex)
+    }
+
+    /// One writer a counter: a load and a store do, without a locked instruction.
+    private func add(_ amount: UInt64, to counter: UnsafeMutablePointer<Atomic<UInt64>>) {
+        let value = counter.pointee.load(ordering: .relaxed)
+        counter.pointee.store(value &+ amount, ordering: .relaxed)
+    }
+
+    private func total(_ route: Route, _ index: Int) -> UInt64 {
+        (0..<workers).reduce(0) { sum, worker in
+            let counter = counters + worker * Self.bankSize + route.rawValue * Self.perRoute + index
+            return sum + counter.pointee.load(ordering: .relaxed)
+        }
+    }
+
+    /// Everything in Prometheus's text format, version 0.0.4.
+    func text(service: CardService, statistics: CardStore.Statistics) -> [UInt8] {
+        var text = MetricsText()
+        text.family("cardstatus_build_info", "gauge", "The program's version.")
+        text.sample("cardstatus_build_info", ["version": version], 1)
+        appendRequests(to: &text)
+        let connections = connections()
+        text.gauge("cardstatus_http_connections_open", "Open connections.", connections.open)
+        text.counter(
+            "cardstatus_http_connections_accepted_total", "Connections accepted.",
+            connections.accepted)
+        text.gauge("cardstatus_cards", "Cards in the store.", statistics.cards)
+        text.gauge("cardstatus_events", "Events in the store, void ones too.", statistics.events)
+        text.gauge(
+            "cardstatus_phones", "Cards in the store that have a phone.", statistics.phones)
+        text.gauge(
+            "cardstatus_index_cards", "Cards in memory; absent while answers come from the store.",
+            service.indexedCards)
+        text.gauge(
+            "cardstatus_ready", "1 when the server should get requests.",
+            service.unreadiness == nil ? 1 : 0)
+        text.counter(
+            "cardstatus_changes_total", "The last sequence number of the change log.",
+            Int(clamping: statistics.lastSequence))
+        text.gauge(
+            "cardstatus_store_used_bytes", "Bytes of the store's file in use.",
+            statistics.usedBytes)
+        text.gauge(
+            "cardstatus_store_map_bytes", "Bytes that the store's file can grow to.",
+            statistics.mapSizeBytes)
+        appendProcess(to: &text)
+        return text.bytes
+    }
+
+    private func appendRequests(to text: inout MetricsText) {
+        let requests = "cardstatus_http_requests_total"
+        text.family(requests, "counter", "Requests answered, by matched route and status.")
+        for route in Route.allCases {
+            for index in 0...Self.statuses.count {
+                let count = total(route, index)
+                guard count > 0 else { continue }
+                let status = index < Self.statuses.count ? "\(Self.statuses[index])" : "other"
+                text.sample(requests, ["route": route.pattern, "status": status], Double(count))
+            }
+        }
+        let duration = "cardstatus_http_request_duration_seconds"
+        text.family(
+            duration, "histogram", "From the complete request line to the answer's last byte sent.")
+        for route in Route.allCases {
+            var cumulative: UInt64 = 0
+            let counts = (0...Self.bucketBoundsMicros.count)
+                .map { total(route, Self.bucketsStart + $0) }
+            guard counts.contains(where: { $0 > 0 }) else { continue }
+            for (index, count) in counts.enumerated() {
+                cumulative += count
+                let bound =
+                    index < Self.bucketBoundsMicros.count
+                    ? "\(Double(Self.bucketBoundsMicros[index]) / 1e6)" : "+Inf"
+                text.sample(
+                    duration + "_bucket", ["route": route.pattern, "le": bound],
+                    Double(cumulative))
+            }
+            text.sample(
+                duration + "_sum", ["route": route.pattern],
+                Double(total(route, Self.sumIndex)) / 1e9)
+            text.sample(duration + "_count", ["route": route.pattern], Double(cumulative))
+        }
+    }
+
+    private func appendProcess(to text: inout MetricsText) {
+        let process = processStatistics()
+        text.gauge(
+            "process_resident_memory_bytes", "Resident memory, the store's map included.",
+            process.residentBytes)
+        text.gauge(
+            "cardstatus_process_anonymous_memory_bytes", "Resident memory without mapped files.",
+            process.anonymousBytes)
+        text.family("process_cpu_seconds_total", "counter", "Processor time, user and system.")
+        text.sample("process_cpu_seconds_total", [:], process.cpuSeconds)
+        text.family("process_start_time_seconds", "gauge", "When the process started, Unix time.")
+        text.sample("process_start_time_seconds", [:], process.startSeconds)
+        text.gauge("process_open_fds", "Open file descriptors.", process.openFiles)
+    }
+}
+
+/// Prometheus's text format in the making.
+private struct MetricsText {
+    private(set) var bytes: [UInt8] = []
+
+    mutating func family(_ name: String, _ type: String, _ help: String) {
+        bytes.append(contentsOf: "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n".utf8)
+    }
+
+    mutating func sample(_ name: String, _ labels: KeyValuePairs<String, String>, _ value: Double) {
+        let list = labels.map { "\($0.key)=\"\($0.value)\"" }.joined(separator: ",")
+        let number =
+            value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
+        bytes.append(
+            contentsOf: "\(name)\(list.isEmpty ? "" : "{\(list)}") \(number)\n".utf8)
+    }
+
+    mutating func gauge(_ name: String, _ help: String, _ value: Int?) {
+        family(name, "gauge", help)
+        if let value { sample(name, [:], Double(value)) }
+    }
+
+    mutating func counter(_ name: String, _ help: String, _ value: Int) {
+        family(name, "counter", help)
+        sample(name, [:], Double(value))
+    }
+}

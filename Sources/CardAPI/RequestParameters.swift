@@ -1,0 +1,70 @@
+internal import CardModel
+internal import HTTPFront
+
+/// The parameters of a request as values, or the problem that tells the client what is wrong.
+struct RequestParameters {
+    struct Failure: Error {
+        let message: String
+
+        init(_ message: String) {
+            self.message = message
+        }
+    }
+
+    let query: Query
+
+    /// The decoded value of a parameter; nil when it is not given or empty.
+    func text(_ name: StaticString) throws(Failure) -> [UInt8]? {
+        guard query.count(name) <= 1 else {
+            throw Failure("The parameter '\(name)' is given more than once.")
+        }
+        guard let value = query.value(name), !value.isEmpty else { return nil }
+        var decoded: [UInt8] = []
+        do {
+            try PercentDecoding.decode(queryValue: value, into: &decoded)
+        } catch {
+            throw Failure("The parameter '\(name)' is not percent-encoded correctly.")
+        }
+        return decoded
+    }
+
+    func limit(default fallback: Int, max: Int) throws(Failure) -> Int {
+        guard let text = try text("limit") else { return fallback }
+        guard let limit = Int(String(decoding: text, as: UTF8.self)), (1...max).contains(limit)
+        else { throw Failure("The parameter 'limit' must be a whole number from 1 to \(max).") }
+        return limit
+    }
+
+    /// A card ID as people write it. A look-up stores nothing, so an ID that looks like a payment
+    /// card's number may be asked for.
+    static func card(_ text: [UInt8], called name: StaticString) throws(Failure) -> CardID {
+        do {
+            return try CardID.parse(text.span, allowsCardNumbers: true).id
+        } catch {
+            throw Failure("\(name): \(error).")
+        }
+    }
+
+    /// A phone as people write it. A plus at the front arrives as `%2B`, or, when nobody encoded it,
+    /// as a space.
+    func phone(
+        _ text: [UInt8], called name: StaticString, defaultRegion: PhoneRegion
+    ) throws(Failure) -> PhoneNumber {
+        var text = text
+        if text.first == UInt8(ascii: " ") { text[0] = UInt8(ascii: "+") }
+        let region = try region() ?? defaultRegion
+        do {
+            return try PhoneParser(region: region).parse(text.span)
+        } catch {
+            throw Failure("\(name): \(error).")
+        }
+    }
+
+    private func region() throws(Failure) -> PhoneRegion? {
+        guard let text = try text("region") else { return nil }
+        guard let region = PhoneRegion(String(decoding: text, as: UTF8.self)) else {
+            throw Failure("The parameter 'region' must be the two letters of a country, such as AE.")
+        }
+        return region
+    }
+}

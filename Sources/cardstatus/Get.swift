@@ -1,0 +1,75 @@
+import ArgumentParser
+import CardAPI
+import CardModel
+import CardStore
+
+/// `cardstatus get`
+struct Get: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print where a card is, or a phone's cards, as the API's JSON.",
+        discussion: """
+            EXAMPLES
+              cardstatus get --data-dir data ZYW8827
+              cardstatus get --data-dir data +971585949014
+              cardstatus get --data-dir data phone:0585949014
+            """)
+
+    @OptionGroup var store: StoreOptions
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Where a phone without a country code belongs (default: AE) "
+                + "[$CARDSTATUS_DEFAULT_REGION].", valueName: "region"))
+    var defaultRegion: String?
+
+    @Argument(help: "A card ID, or a phone: '+…' or 'phone:…'.")
+    var key: String
+
+    func run() throws {
+        let settings = try store.settings()
+        if key.hasPrefix("+") || key.hasPrefix("phone:") {
+            let text = key.hasPrefix("+") ? key : String(key.dropFirst("phone:".count))
+            let region = try settings.defaultRegion(defaultRegion)
+            let phone: PhoneNumber
+            do {
+                phone = try PhoneParser(region: region).parse(Array(text.utf8).span)
+            } catch {
+                throw CommandFailure.misused("'\(text)': \(error)")
+            }
+            try printCards(of: phone, settings)
+        } else {
+            let id: CardID
+            do {
+                id = try CardID.parse(Array(key.utf8).span, allowsCardNumbers: true).id
+            } catch {
+                throw CommandFailure.misused("'\(key)': \(error)")
+            }
+            try printCard(id, settings)
+        }
+    }
+
+    private func printCard(_ id: CardID, _ settings: Settings) throws {
+        let store = try self.store.openStore(settings, create: false)
+        var json = JSONBytes()
+        let found: Swift.Void? = try store.withCard(id) { CardJSON.append($0, to: &json) }
+        guard found != nil else {
+            throw CommandFailure.failed("nothing that counts is known of card '\(id.text)'")
+        }
+        try printLine(json.bytes)
+    }
+
+    /// All of them, page by page as one answer.
+    private func printCards(of phone: PhoneNumber, _ settings: Settings) throws {
+        let store = try self.store.openStore(settings, create: false)
+        try printLine(
+            try CardPage.json(phone: phone, limit: Int.max - 1, from: store.withCards))
+    }
+
+    private func printLine(_ bytes: [UInt8]) throws {
+        var output = ResultOutput.standardOutput()
+        try output.write(bytes)
+        try output.line("")
+        try output.finish()
+    }
+}

@@ -1,0 +1,113 @@
+import CardFeeds
+import CardModel
+import CardStore
+import Foundation
+
+/// Settings from the command line, the environment and the configuration file, in that order.
+struct Settings {
+    let configuration: CardFeeds.Configuration
+    private let environment: [String: String]
+
+    /// - Parameter configPath: what `--config` says.
+    init(configPath: String?) throws {
+        environment = ProcessInfo.processInfo.environment
+        let path = configPath ?? Self.variable("CARDSTATUS_CONFIG", environment)
+        do {
+            configuration = try path.map { try .init(file: $0) } ?? .builtIn()
+        } catch {
+            throw CommandFailure.misused("\(error)")
+        }
+    }
+
+    /// An environment variable; empty is not set, as for variables of a compose file.
+    private static func variable(_ name: String, _ environment: [String: String]) -> String? {
+        environment[name].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    func variable(_ name: String) -> String? {
+        Self.variable(name, environment)
+    }
+
+    func dataDirectory(_ option: String?) throws -> String {
+        guard
+            let directory = option ?? variable("CARDSTATUS_DATA_DIR")
+                ?? configuration.dataDirectory
+        else {
+            throw CommandFailure.misused(
+                "no data directory: give --data-dir DIR, or set CARDSTATUS_DATA_DIR")
+        }
+        return directory
+    }
+
+    func mapSizeBytes(_ option: String?) throws -> Int {
+        guard
+            let text = option ?? variable("CARDSTATUS_MAP_SIZE") ?? configuration.mapSize
+        else { return CardStore.defaultMapSizeBytes }
+        guard let bytes = ByteSize.parse(text), bytes >= 1 << 20 else {
+            throw CommandFailure.misused(
+                "--map-size must be a size of at least 1MiB, such as 64GiB, not '\(text)'")
+        }
+        return bytes
+    }
+
+    func integer(
+        _ option: Int?, _ name: String, _ variableName: String, in range: ClosedRange<Int>,
+        configured: Int? = nil, default fallback: Int
+    ) throws -> Int {
+        var value = option
+        if value == nil, let text = variable(variableName) {
+            guard let number = Int(text) else {
+                throw CommandFailure.misused("\(variableName) must be a whole number, not '\(text)'")
+            }
+            value = number
+        }
+        let result = value ?? configured ?? fallback
+        guard range.contains(result) else {
+            throw CommandFailure.misused(
+                "\(name) must be from \(range.lowerBound) to \(range.upperBound), not \(result)")
+        }
+        return result
+    }
+
+    /// A switch: set by its option, or by its variable as 1, true, yes or on.
+    func flag(_ option: Bool, _ variableName: String) throws -> Bool {
+        if option { return true }
+        guard let text = variable(variableName) else { return false }
+        switch text.lowercased() {
+        case "1", "true", "yes", "on": return true
+        case "0", "false", "no", "off": return false
+        default:
+            throw CommandFailure.misused("\(variableName) must be 1 or 0, not '\(text)'")
+        }
+    }
+
+    func defaultRegion(_ option: String?) throws -> PhoneRegion {
+        let text =
+            option ?? variable("CARDSTATUS_DEFAULT_REGION") ?? configuration.defaultRegion ?? "AE"
+        guard let region = PhoneRegion(text) else {
+            throw CommandFailure.misused(
+                "--default-region must be the two letters of a country, such as AE, not '\(text)'")
+        }
+        return region
+    }
+}
+
+/// Sizes as people write them.
+enum ByteSize {
+    /// `65536`, `64KiB`, `1GiB`, `1TiB`; nil when it is none, or too large.
+    static func parse(_ text: String) -> Int? {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        guard let number = Int(digits) else { return nil }
+        let shift: Int
+        switch text.dropFirst(digits.count).trimmingCharacters(in: .whitespaces).lowercased() {
+        case "", "b": shift = 0
+        case "k", "kib": shift = 10
+        case "m", "mib": shift = 20
+        case "g", "gib": shift = 30
+        case "t", "tib": shift = 40
+        default: return nil
+        }
+        let (bytes, overflows) = number.multipliedReportingOverflow(by: 1 << shift)
+        return overflows ? nil : bytes
+    }
+}
