@@ -396,6 +396,7 @@ extension CSVReader {
         skipsLineFeed = byte == Byte.carriageReturn
         guard Byte.isLineBreak(byte) else { return false }
         if !isSecondHalf { rowLine += 1 }
+        bytesExamined += 1
         moveForward(1)
         return true
     }

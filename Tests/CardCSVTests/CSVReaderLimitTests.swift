@@ -59,6 +59,15 @@ import Testing
         check("abc,\"e\nf", ["1@0-6 !unterminated abc,", "2@7-8 [f]"], maxRowBytes: 4)
     }
 
+    /// A row that skips what an unterminated one before it was followed through goes on as that one
+    /// would have: here at the start of a field, which a quote opens.
+    @Test func read_opensQuote_whenSkippingEndsAtAFieldStart() {
+        check(
+            "\"aa\nx\"y,\"b\nz\",\",\"\nk",
+            ["1@0-3 !unterminated \"aa", "2@4-17 [x\"y][b\\nz][,]", "4@18-19 [k]"],
+            maxRowBytes: 13)
+    }
+
     /// A row with too many fields is a problem; its line breaks in quotes still count.
     @Test func read_reportsRow_whenItHasTooManyFields() {
         check(
@@ -91,6 +100,20 @@ import Testing
                 #expect(result.bytesExamined <= input.count + 1)
             }
         }
+    }
+
+    /// Only rows that span chunks are copied, and memory stops growing with the longest of them.
+    @Test func read_readsInPlace_whenRowsLieInsideChunks() {
+        let row = "A883,ZYW8827,\"\"\"0585949014\"\"\",2023-11-13T09:34:56Z,DELIVERED\r\n"
+        let input = Array(String(repeating: row, count: 20_000).utf8)
+        let chunkSize = 10_000
+        let reading = Reading(delimiter: UInt8(ascii: ","))
+        let result = reading.read(input, chunkSizes: [chunkSize])
+        #expect(result.rows.count == 20_000)
+        // Each chunk leaves at most one row behind, which then takes 256 bytes of the next.
+        #expect(result.bytesMoved <= (input.count / chunkSize + 1) * (row.utf8.count + 256))
+        #expect(result.bytesExamined == input.count)
+        #expect(result.bytesHeld < 5000)
     }
 
     /// Quotes left open on every line cost no more than three looks at each byte, though each such
