@@ -85,9 +85,9 @@ public struct CSVReader: ~Copyable {
 
     /// A reader at the start of a stream.
     ///
-    /// It holds up to 1.125 × `maxRowBytes` + 4 KiB for a row that spans chunks, up to `maxRowBytes`
-    /// for a row's unescaped fields, and 12 bytes for each of `maxFields`. It grows to that only
-    /// where rows need it, and allocates nothing once it has met its longest row.
+    /// It holds up to 1.125 × `maxRowBytes` + 4 KiB for a row that spans chunks, up to
+    /// `maxRowBytes` for a row's unescaped fields, and 12 bytes for each of `maxFields`. It grows
+    /// to that only where rows need it, and allocates nothing once it has met its longest row.
     /// - Parameters:
     ///   - maxRowBytes: the longest row that is read, without its line break; 1 to 2^30. Also how
     ///     far a quoted field can run on before its quote is taken as never closed.
@@ -329,7 +329,8 @@ extension CSVReader {
         return true
     }
 
-    /// Keeps the beginning of a row whose first physical line is too long already, to be shown when its line break is found.
+    /// Keeps the beginning of a row whose first physical line is too long already, to be shown when
+    /// its line break is found.
     private mutating func beginSkippingRow(_ window: UnsafeBufferPointer<UInt8>) {
         skippedRowProblem =
             scan.isInQuotes ? .unterminatedQuote : .rowTooLong(limitBytes: maxRowBytes)

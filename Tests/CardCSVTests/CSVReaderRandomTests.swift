@@ -2,7 +2,8 @@ import CardCSV
 import Foundation
 import Testing
 
-/// `CSVReader` against `ReferenceReader`. A failure names its seed; CARDSTATUS_TEST_SEED repeats it.
+/// `CSVReader` against `ReferenceReader`. A failure names its seed, which CARDSTATUS_TEST_SEED
+/// repeats.
 @Suite struct CSVReaderRandomTests {
     private let seed =
         ProcessInfo.processInfo.environment["CARDSTATUS_TEST_SEED"].flatMap(UInt64.init)
