@@ -1,0 +1,294 @@
+import ArgumentParser
+import CardAPI
+import CardModel
+import CardService
+import CardStore
+import Foundation
+import HTTPFront
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// `cardstatus serve`
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Answer where cards are, over HTTP.",
+        discussion: """
+            Without any API key the server listens on loopback addresses only. Stop it with SIGTERM \
+            or Ctrl-C: it stops listening, finishes what it is answering, and ends.
+
+            EXAMPLES
+              cardstatus serve --data-dir data
+              cardstatus serve --data-dir data --listen 127.0.0.1:9000 --workers 2
+              cardstatus key create --data-dir data --name proxy
+              cardstatus serve --data-dir data --listen 0.0.0.0:8080
+            """)
+
+    private static let defaultAddress = "127.0.0.1:8080"
+
+    @OptionGroup var store: StoreOptions
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Where to listen; may be given several times; port 0 takes a free one "
+                + "(default: 127.0.0.1:8080) [$CARDSTATUS_LISTEN, with commas].",
+            valueName: "address:port"))
+    var listen: [String] = []
+
+    @Option(
+        name: .long,
+        help: "Threads for each address; no more than cores in all (default: 1) [$CARDSTATUS_WORKERS].")
+    var workers: Int?
+
+    @Option(
+        name: .long,
+        help: "Connections of one worker at a time (default: 4096) [$CARDSTATUS_CONNECTION_LIMIT].")
+    var connectionLimit: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Seconds after which a silent connection is closed (default: 60) "
+                + "[$CARDSTATUS_IDLE_TIMEOUT].", valueName: "seconds"))
+    var idleTimeout: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Seconds that a stop waits for requests (default: 10) [$CARDSTATUS_SHUTDOWN_GRACE].",
+            valueName: "seconds"))
+    var shutdownGrace: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Where a phone without a country code belongs (default: AE) "
+                + "[$CARDSTATUS_DEFAULT_REGION].", valueName: "region"))
+    var defaultRegion: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "If the store has no key, create one and write it to this new file, mode 0600 "
+                + "[$CARDSTATUS_FIRST_KEY_FILE].", valueName: "file"))
+    var firstKeyFile: String?
+
+    @Flag(
+        name: .long,
+        help: "Listen on all addresses and answer everybody, without keys [$CARDSTATUS_INSECURE].")
+    var insecure = false
+
+    @Option(
+        name: .long,
+        help: "trace, debug, info, notice, warning, error or critical [$CARDSTATUS_LOG_LEVEL].")
+    var logLevel: String?
+
+    @Option(name: .long, help: "text or json [$CARDSTATUS_LOG_FORMAT].")
+    var logFormat: String?
+
+    func run() async throws {
+        let settings = try store.settings()
+        let logger = try ServerLog.logger(settings, level: logLevel, format: logFormat)
+        let isInsecure = try settings.flag(insecure, "CARDSTATUS_INSECURE")
+        let region = try settings.defaultRegion(defaultRegion)
+        let serverConfiguration = try configuration(settings)
+
+        let store = try self.store.openStore(settings, create: true)
+        let lock = try locked(store)
+        try createFirstKey(store, settings, logger)
+        let access = try access(
+            serverConfiguration.addresses, store, isInsecure: isInsecure, logger)
+
+        let service = try started(store, logger)
+        let server: HTTPServer
+        do {
+            server = try self.server(
+                serverConfiguration, service, access: access, region: region, logger)
+        } catch {
+            service.stop()
+            throw CommandFailure.failed("\(error)")
+        }
+        for address in server.boundAddresses {
+            logger.info("listening", metadata: ["url": "http://\(address)"])
+        }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: Running(server: server, service: service))],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+        logger.info("stopped")
+        withExtendedLifetime(lock) {}
+    }
+
+    // MARK: Settings
+
+    private func configuration(_ settings: Settings) throws -> HTTPServer.Configuration {
+        var texts = listen
+        if texts.isEmpty, let variable = settings.variable("CARDSTATUS_LISTEN") {
+            texts = variable.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        }
+        if texts.isEmpty { texts = settings.configuration.listen ?? [Self.defaultAddress] }
+        let addresses = try texts.map { text in
+            do {
+                return try SocketAddress(parsing: text)
+            } catch {
+                throw CommandFailure.misused("--listen: \(error)")
+            }
+        }
+        var configuration = HTTPServer.Configuration(addresses: addresses)
+        configuration.workersPerAddress = try settings.integer(
+            workers, "--workers", "CARDSTATUS_WORKERS", in: 1...256,
+            configured: settings.configuration.workers, default: 1)
+        configuration.connectionLimit = try settings.integer(
+            connectionLimit, "--connection-limit", "CARDSTATUS_CONNECTION_LIMIT",
+            in: 1...1_000_000, default: configuration.connectionLimit)
+        configuration.idleTimeoutSeconds = try settings.integer(
+            idleTimeout, "--idle-timeout", "CARDSTATUS_IDLE_TIMEOUT", in: 1...86_400,
+            default: configuration.idleTimeoutSeconds)
+        configuration.shutdownGraceMs =
+            1_000
+            * (try settings.integer(
+                shutdownGrace, "--shutdown-grace", "CARDSTATUS_SHUTDOWN_GRACE", in: 0...3_600,
+                default: configuration.shutdownGraceMs / 1_000))
+        return configuration
+    }
+
+    // MARK: Keys
+
+    private func createFirstKey(
+        _ store: CardStore, _ settings: Settings, _ logger: Logger
+    ) throws {
+        guard let path = firstKeyFile ?? settings.variable("CARDSTATUS_FIRST_KEY_FILE"),
+            try store.keys().isEmpty
+        else { return }
+        let key = APIKey()
+        // The file comes first: a key that nobody can read would lock everybody out.
+        var file = try ResultOutput.file(path)
+        try file.line(key.text)
+        try file.finish()
+        let isStored = try store.addKey(
+            StoredKey(
+                hash: key.hash, name: "admin", createdAt: UInt64(Date().timeIntervalSince1970)),
+            onlyIfFirst: true)
+        if isStored {
+            logger.notice("the store had no API key; created one", metadata: ["file": "\(path)"])
+        }
+    }
+
+    /// Without a key, only loopback addresses are safe to listen on.
+    private func access(
+        _ addresses: [SocketAddress], _ store: CardStore, isInsecure: Bool, _ logger: Logger
+    ) throws -> CardAPI.Access {
+        if isInsecure {
+            logger.warning(
+                "everybody who can reach this server can read all cards: insecure is set")
+            return .everybody
+        }
+        guard let exposed = addresses.first(where: { !$0.isLoopback }) else { return .keysIfAny }
+        if try store.keys().isEmpty {
+            throw CommandFailure.failed(
+                "will not listen on \(exposed): the store has no API key, so everybody who can"
+                    + " reach it could read all cards. Create one (cardstatus key create --data-dir"
+                    + " \(store.directory) --name NAME), listen on 127.0.0.1, or set"
+                    + " CARDSTATUS_INSECURE=1")
+        }
+        return .keysOnly
+    }
+
+    // MARK: Start
+
+    private func locked(_ store: CardStore) throws -> ServerLock {
+        do {
+            return try ServerLock(directory: store.directory)
+        } catch {
+            throw CommandFailure.failed("\(error)")
+        }
+    }
+
+    private func started(_ store: CardStore, _ logger: Logger) throws -> CardService {
+        let service = try CardService(store: store) { event in
+            switch event {
+            case .indexFilled(let cards, let milliseconds):
+                logger.info(
+                    "answers come from memory now",
+                    metadata: ["cards": "\(cards)", "ms": "\(milliseconds)"])
+            case .indexStale:
+                logger.notice("the index fell behind and is built again; answers come from the store")
+            case .problem(let error):
+                logger.error("the store has a problem", metadata: ["error": "\(error)"])
+            }
+        }
+        service.start()
+        return service
+    }
+
+    private func server(
+        _ configuration: HTTPServer.Configuration, _ service: CardService,
+        access: CardAPI.Access, region: PhoneRegion, _ logger: Logger
+    ) throws -> HTTPServer {
+        // The metrics show the server's connections, and the server counts into the metrics.
+        let running = WeakServer()
+        let metrics = Metrics(
+            workers: configuration.addresses.count * configuration.workersPerAddress,
+            version: Version.text, processStatistics: { .current() },
+            connections: { running.connections })
+        let api = CardAPI(
+            service: service, defaultRegion: region, access: access, metrics: metrics
+        ) { route, error in
+            logger.error(
+                "an answer could not be read",
+                metadata: ["route": "\(route.pattern)", "error": "\(error)"])
+        }
+        let server = try HTTPServer(
+            configuration: configuration,
+            errorLog: { logger.warning("\($0)") },
+            refusalResponse: CardAPI.response(toRefused:),
+            onCompleted: metrics.count,
+            handler: api.respond)
+        running.set(server)
+        return server
+    }
+}
+
+/// The server, for metrics that are made before it.
+private final class WeakServer: Sendable {
+    private struct Reference: Sendable {
+        weak let server: HTTPServer?
+    }
+
+    private let reference = Mutex(Reference(server: nil))
+
+    func set(_ server: HTTPServer) {
+        reference.withLock { $0 = Reference(server: server) }
+    }
+
+    var connections: Metrics.Connections {
+        guard let server = reference.withLock({ $0.server }) else {
+            return Metrics.Connections(open: 0, accepted: 0)
+        }
+        let counters = (0..<server.workerCount).map(server.counters(ofWorker:))
+        return Metrics.Connections(
+            open: counters.reduce(0) { $0 + $1.connectionsOpen },
+            accepted: counters.reduce(0) { $0 + $1.connectionsAccepted })
+    }
+}
+
+/// Waits for the signal to stop, then stops in order: no new requests, those in flight finish, then
+/// what is queued to be written.
+private struct Running: ServiceLifecycle.Service {
+    let server: HTTPServer
+    let service: CardService
+
+    func run() async throws {
+        try await gracefulShutdown()
+        // Stopping waits for threads, which the pool of tasks must not do.
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                server.stop()
+                service.stop()
+                continuation.resume()
+            }
+        }
+    }
+}
