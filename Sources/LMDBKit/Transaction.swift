@@ -35,8 +35,12 @@ public struct ReadTransaction: Transaction, ~Copyable {
         handle = created
     }
 
+    /// Commits, which for a reader means no more than to end. lmdb.h on mdb_dbi_open: "If the
+    /// transaction is aborted the handle will be closed automatically", and the handles opened
+    /// here have to last.
     deinit {
-        mdb_txn_abort(handle)
+        let code = mdb_txn_commit(handle)
+        precondition(code == 0, "ending a read transaction writes nothing that could fail")
     }
 
     /// The ID of the commit that this snapshot shows.
