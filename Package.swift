@@ -97,7 +97,8 @@ let package = Package(
             dependencies: ["CardAPI", "CardService", "CardStore", "CardModel", "HTTPFront"],
             swiftSettings: settings),
         .testTarget(
-            name: "EndToEnd", dependencies: ["cardstatus"], swiftSettings: settings),
+            name: "EndToEnd", dependencies: ["cardstatus", "CardStore", "LMDBKit"],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

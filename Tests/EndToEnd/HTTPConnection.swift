@@ -1,0 +1,100 @@
+import Foundation
+import Testing
+
+/// An answer as it came over the wire.
+struct HTTPAnswer: Sendable {
+    let status: Int
+    /// Names in lower case.
+    let headers: [String: String]
+    let body: String
+}
+
+/// A TCP connection on which a test writes what bytes it likes.
+final class HTTPConnection {
+    private let descriptor: Int32
+    private var received: [UInt8] = []
+
+    init(port: UInt16) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        try #require(descriptor >= 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var timeout = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(
+            descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        let code = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        if code != 0 {
+            close(descriptor)
+            throw ConnectionError(what: "connect: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    struct ConnectionError: Error {
+        let what: String
+    }
+
+    func send(_ text: String) throws {
+        let bytes = Array(text.utf8)
+        let count = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        guard count == bytes.count else { throw ConnectionError(what: "send") }
+    }
+
+    func get(_ target: String, headers: [String] = []) throws -> HTTPAnswer {
+        let lines = ["GET \(target) HTTP/1.1", "Host: localhost"] + headers + ["", ""]
+        try send(lines.joined(separator: "\r\n"))
+        return try answer()
+    }
+
+    /// Reads one answer; its body's length is in Content-Length, unless it has none.
+    func answer() throws -> HTTPAnswer {
+        var headEnd: Int?
+        while headEnd == nil {
+            headEnd = Self.firstEnd(of: Array("\r\n\r\n".utf8), in: received)
+            if headEnd == nil { try receive() }
+        }
+        let head = String(decoding: received[..<headEnd!], as: UTF8.self)
+        received.removeFirst(headEnd!)
+        let lines = head.split(separator: "\r\n")
+        let status = try #require(lines.first?.split(separator: " ").dropFirst().first)
+        var headers: [String: String] = [:]
+        for line in lines.dropFirst() {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            headers[parts[0].lowercased()] =
+                parts.count == 2 ? parts[1].trimmingCharacters(in: .whitespaces) : ""
+        }
+        let count = Int(headers["content-length"] ?? "0") ?? 0
+        let hasBody = status != "304"
+        while hasBody, received.count < count { try receive() }
+        let body = hasBody ? received.prefix(count) : []
+        received.removeFirst(body.count)
+        return HTTPAnswer(
+            status: Int(status) ?? 0, headers: headers,
+            body: String(decoding: body, as: UTF8.self))
+    }
+
+    private func receive() throws {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(descriptor, &buffer, buffer.count, 0)
+        guard count > 0 else { throw ConnectionError(what: "the server closed the connection") }
+        received += buffer[..<count]
+    }
+
+    private static func firstEnd(of pattern: [UInt8], in bytes: [UInt8]) -> Int? {
+        guard bytes.count >= pattern.count else { return nil }
+        for start in 0...(bytes.count - pattern.count)
+        where bytes[start..<(start + pattern.count)].elementsEqual(pattern) {
+            return start + pattern.count
+        }
+        return nil
+    }
+}
