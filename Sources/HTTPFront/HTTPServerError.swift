@@ -1,0 +1,41 @@
+import Glibc
+
+/// Why a server did not start.
+public enum HTTPServerError: Error, Equatable, CustomStringConvertible {
+    case noAddress
+    case addressInUse(SocketAddress)
+    case permissionDenied(SocketAddress)
+    case addressNotAvailable(SocketAddress)
+    /// Any other failure of the system; `call` is the name of the function.
+    case socketFailed(SocketAddress, call: String, errno: Int32)
+    /// The connection limits need more file descriptors than the system grants this process.
+    case tooFewFileDescriptors(needed: Int, granted: Int)
+    /// libmicrohttpd refused; its own words are in the error log.
+    case daemonFailed(SocketAddress, errno: Int32)
+
+    public var description: String {
+        switch self {
+        case .noAddress:
+            "There is no address to listen on."
+        case .addressInUse(let address):
+            "Cannot listen on \(address): another program, or another copy of this one, already does."
+        case .permissionDenied(let address):
+            "Cannot listen on \(address): permission denied. Ports below 1024 need a privilege "
+                + "(CAP_NET_BIND_SERVICE); choose a higher port or grant it."
+        case .addressNotAvailable(let address):
+            "Cannot listen on \(address): this machine has no such address."
+        case .socketFailed(let address, let call, let code):
+            "Cannot listen on \(address): \(call): \(systemMessage(code))."
+        case .tooFewFileDescriptors(let needed, let granted):
+            "The connection limits need \(needed) file descriptors and the system grants "
+                + "\(granted): raise it (ulimit -Hn, LimitNOFILE=) or lower the connection limit."
+        case .daemonFailed(let address, let code):
+            "libmicrohttpd did not start on \(address): \(systemMessage(code))."
+        }
+    }
+}
+
+/// The system's text for an errno value.
+func systemMessage(_ code: Int32) -> String {
+    String(cString: strerror(code))
+}

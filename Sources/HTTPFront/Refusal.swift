@@ -1,0 +1,51 @@
+/// Why a request never reached the handler. Each is answered in a way that closes the connection, since what follows
+/// on it can no longer be told apart from a body.
+public enum Refusal: Sendable, CaseIterable {
+    /// More than one `Content-Length`.
+    case repeatedContentLength
+    /// A `Content-Length` that is not a plain number.
+    case invalidContentLength
+    /// `Content-Length` together with `Transfer-Encoding`.
+    case contentLengthWithTransferEncoding
+    /// A `Transfer-Encoding` that is not one `chunked`, or one in an HTTP/1.0 request.
+    case unsupportedTransferEncoding
+    /// A header name that is not a token, such as one with a space before the colon.
+    case invalidHeaderName
+    /// No `Host`, or more than one, in HTTP/1.1.
+    case invalidHost
+    /// A GET or HEAD with a body.
+    case unexpectedBody
+    /// A target with a space or a control character.
+    case invalidTarget
+    /// A body of more than `maxBodyBytes`.
+    case bodyTooLarge
+
+    public var status: Int { self == .bodyTooLarge ? 413 : 400 }
+
+    /// One sentence for the client.
+    public var detail: StaticString {
+        switch self {
+        case .repeatedContentLength: "Content-Length is given more than once."
+        case .invalidContentLength: "Content-Length is not a number."
+        case .contentLengthWithTransferEncoding:
+            "Content-Length and Transfer-Encoding exclude each other."
+        case .unsupportedTransferEncoding: "The only Transfer-Encoding is chunked, in HTTP/1.1."
+        case .invalidHeaderName: "A header name has a character that is not allowed there."
+        case .invalidHost: "An HTTP/1.1 request has exactly one Host header."
+        case .unexpectedBody: "GET and HEAD requests have no body."
+        case .invalidTarget: "The request target has a space or a control character."
+        case .bodyTooLarge: "The body is larger than this server accepts."
+        }
+    }
+}
+
+extension Response {
+    /// The plain answer to a refused request.
+    public init(refusal: Refusal) {
+        let detail = refusal.detail
+        self.init(
+            status: refusal.status, contentType: "text/plain; charset=utf-8",
+            body: Array(
+                UnsafeBufferPointer(start: detail.utf8Start, count: detail.utf8CodeUnitCount)))
+    }
+}
