@@ -1,9 +1,9 @@
 // What Swift cannot call in libmicrohttpd, and nothing else.
 //
-// Swift imports no function that takes `...`, so the variadic ones have a wrapper of fixed type here; the
-// wrapper also keeps each option's argument in the C type that the manual asks for (`unsigned int`, `size_t`
-// and pointers have different widths, and a variadic call checks none of them). The library's logger receives
-// a `va_list`: it is formatted here and handed on as text.
+// Swift imports no function that takes `...`, so the variadic ones have a wrapper of fixed type
+// here; the wrapper also keeps each option's argument in the C type that the manual asks for
+// (`unsigned int`, `size_t` and pointers have different widths, and a variadic call checks none of
+// them). The library's logger receives a `va_list`: it is formatted here and handed on as text.
 
 #pragma once
 

@@ -3,9 +3,10 @@ import Glibc
 
 // What we keep for a connection and for the request on it.
 //
-// Memory: one `Connection` lies in memory of its own from libmicrohttpd's "connection started" notice to its
-// "connection closed" notice; libmicrohttpd keeps the pointer as the socket context. Its buffers are kept from request
-// to request, so that a keep-alive connection allocates once. Only the connection's worker touches it.
+// Memory: one `Connection` lies in memory of its own from libmicrohttpd's "connection started"
+// notice to its "connection closed" notice; libmicrohttpd keeps the pointer as the socket context.
+// Its buffers are kept from request to request, so that a keep-alive connection allocates once.
+// Only the connection's worker touches it.
 
 /// Bytes in C memory that grow by doubling and are kept for the next request.
 struct ByteBuffer {
@@ -110,6 +111,8 @@ struct Connection {
         case accepted
         /// An answer is queued.
         case answered
+        /// No memory for the target: the connection is closed.
+        case outOfMemory
     }
 
     /// Unretained: the server holds its workers until libmicrohttpd has ended their threads.

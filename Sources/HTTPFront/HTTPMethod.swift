@@ -1,4 +1,5 @@
-/// A request method. Names are case-sensitive (RFC 9110, 9.1); all that the router cannot name is `other`.
+/// A request method. Names are case-sensitive (RFC 9110, 9.1); all that the router cannot name is
+/// `other`.
 public enum HTTPMethod: UInt8, Sendable, CaseIterable {
     case get, head, post, put, delete, patch, options, other
 

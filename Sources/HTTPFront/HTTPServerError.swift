@@ -18,7 +18,8 @@ public enum HTTPServerError: Error, Equatable, CustomStringConvertible {
         case .noAddress:
             "There is no address to listen on."
         case .addressInUse(let address):
-            "Cannot listen on \(address): another program, or another copy of this one, already does."
+            "Cannot listen on \(address): address in use. Another program, or another copy of this "
+                + "one, already listens there."
         case .permissionDenied(let address):
             "Cannot listen on \(address): permission denied. Ports below 1024 need a privilege "
                 + "(CAP_NET_BIND_SERVICE); choose a higher port or grant it."

@@ -16,9 +16,11 @@ public enum PlusDecoding: Sendable {
     case plus
 }
 
-/// RFC 3986 percent-encoding, undone into a buffer of the caller's so that a request allocates nothing.
+/// RFC 3986 percent-encoding, undone into a buffer of the caller's so that a request allocates
+/// nothing.
 public enum PercentDecoding {
-    /// Decodes a path segment, in which `+` is a plus. `output` is emptied first, and empty after an error.
+    /// Decodes a path segment, in which `+` is a plus. `output` is emptied first, and empty after
+    /// an error.
     public static func decode(
         segment: UnsafeBufferPointer<UInt8>, into output: inout [UInt8]
     ) throws(PercentDecodingError) {

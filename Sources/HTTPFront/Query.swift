@@ -1,5 +1,5 @@
-/// The raw bytes after a target's `?`, taken apart at `&` and the first `=` of each part. Nothing is decoded:
-/// values go to `PercentDecoding`, so that the caller decides what a `+` means.
+/// The raw bytes after a target's `?`, taken apart at `&` and the first `=` of each part. Nothing
+/// is decoded: values go to `PercentDecoding`, so that the caller decides what a `+` means.
 ///
 /// It points into its request and is valid as long as that.
 public struct Query {
@@ -9,8 +9,9 @@ public struct Query {
         self.bytes = bytes
     }
 
-    /// The encoded value of the first parameter with this name, or nil; `name` without `=` has an empty value.
-    /// A name may be percent-encoded in the request. Walks the query, allocates nothing.
+    /// The encoded value of the first parameter with this name, or nil; `name` without `=` has an
+    /// empty value. A name may be percent-encoded in the request. Walks the query, allocates
+    /// nothing.
     public func value(_ name: StaticString) -> UnsafeBufferPointer<UInt8>? {
         var found: UnsafeBufferPointer<UInt8>?
         forEach { candidate, value in
@@ -29,7 +30,8 @@ public struct Query {
         return count
     }
 
-    /// Calls `body` with the encoded name and value of every parameter in order; empty parts are skipped.
+    /// Calls `body` with the encoded name and value of every parameter in order; empty parts are
+    /// skipped.
     public func forEach(
         _ body: (_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Void
     ) {
@@ -52,7 +54,8 @@ public struct Query {
         }
     }
 
-    private static func isName(_ encoded: UnsafeBufferPointer<UInt8>, _ name: StaticString) -> Bool {
+    private static func isName(_ encoded: UnsafeBufferPointer<UInt8>, _ name: StaticString) -> Bool
+    {
         var offset = 0
         var matched = 0
         while offset < encoded.count {

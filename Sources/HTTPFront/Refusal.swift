@@ -1,5 +1,5 @@
-/// Why a request never reached the handler. Each is answered in a way that closes the connection, since what follows
-/// on it can no longer be told apart from a body.
+/// Why a request never reached the handler. Each is answered in a way that closes the connection,
+/// since what follows on it can no longer be told apart from a body.
 public enum Refusal: Sendable, CaseIterable {
     /// More than one `Content-Length`.
     case repeatedContentLength

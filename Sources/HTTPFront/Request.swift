@@ -2,8 +2,9 @@ import CMicroHTTPD
 
 /// A request while its handler runs.
 ///
-/// It can be neither copied nor kept, and every buffer that it hands out points into memory of the connection: valid
-/// until the handler returns, never longer. Reading a property costs a load or two and allocates nothing.
+/// It can be neither copied nor kept, and every buffer that it hands out points into memory of the
+/// connection: valid until the handler returns, never longer. Reading a property costs a load or
+/// two and allocates nothing.
 public struct Request: ~Copyable {
     let connection: UnsafeMutablePointer<Connection>
 
@@ -18,7 +19,8 @@ public struct Request: ~Copyable {
         connection.pointee.target.bytes
     }
 
-    /// The target before `?`, percent-encoded. Of an absolute target (`http://host/path`) only the path.
+    /// The target before `?`, percent-encoded. Of an absolute target (`http://host/path`) only the
+    /// path.
     public var path: UnsafeBufferPointer<UInt8> {
         let state = connection
         return UnsafeBufferPointer(rebasing: state.pointee.target.bytes[state.pointee.path])
@@ -59,8 +61,8 @@ public struct Request: ~Copyable {
         return count
     }
 
-    /// Which worker runs the handler: 0 to `HTTPServer.workerCount` - 1. A worker runs one handler at a time, always
-    /// on the same thread, so per-worker state needs no lock.
+    /// Which worker runs the handler: 0 to `HTTPServer.workerCount` - 1. A worker runs one handler
+    /// at a time, always on the same thread, so per-worker state needs no lock.
     public var worker: Int { connection.pointee.workerIndex }
 
     /// When the request line had arrived, on the monotonic clock.

@@ -1,7 +1,7 @@
 /// An answer: status, content type, body and further headers.
 ///
-/// `Content-Length`, `Date` and `Connection` are libmicrohttpd's. For HEAD the handler answers as for GET: the
-/// body is kept back and `Content-Length` tells its length.
+/// `Content-Length`, `Date` and `Connection` are libmicrohttpd's. For HEAD the handler answers as
+/// for GET: the body is kept back and `Content-Length` tells its length.
 public struct Response: Sendable {
     /// 200 to 599.
     public var status: Int
@@ -11,13 +11,15 @@ public struct Response: Sendable {
 
     public var body: [UInt8]
 
-    /// Which route answered, for the completion hook: a small number of the caller's choice, 0 when unset.
+    /// Which route answered, for the completion hook: a small number of the caller's choice, 0 when
+    /// unset.
     public var routeTag = 0
 
     /// Ends the connection after this answer.
     public var closesConnection = false
 
-    /// Name, zero byte, value, zero byte, and so on: what C reads without a copy, in one allocation for all.
+    /// Name, zero byte, value, zero byte, and so on: what C reads without a copy, in one allocation
+    /// for all.
     private(set) var headerBytes: [UInt8] = []
 
     public init(status: Int, contentType: StaticString? = nil, body: [UInt8] = []) {
@@ -27,8 +29,8 @@ public struct Response: Sendable {
         self.body = body
     }
 
-    /// Adds a header. The value is visible ASCII and spaces: only a bug would put anything else into an answer, and a
-    /// line break there would let a client write headers.
+    /// Adds a header. The value is visible ASCII and spaces: only a bug would put anything else
+    /// into an answer, and a line break there would let a client write headers.
     public mutating func addHeader(_ name: StaticString, _ value: String) {
         var value = value
         value.withUTF8 { addHeader(name, bytes: $0) }

@@ -2,15 +2,16 @@ import Glibc
 
 /// Where a server listens: an IP address, or all of them, and a TCP port.
 ///
-/// Host names are not looked up, because what they resolve to may change between two starts; `localhost` is the
-/// one exception and means 127.0.0.1.
+/// Host names are not looked up, because what they resolve to may change between two starts;
+/// `localhost` is the one exception and means 127.0.0.1.
 public struct SocketAddress: Sendable, Hashable {
     public enum Host: Sendable, Hashable {
         /// Every IPv4 and IPv6 address of the machine, written as no host at all (`:8080`).
         case all
         /// In host byte order: 127.0.0.1 is 0x7F00_0001.
         case ipv4(UInt32)
-        /// The first and the last eight bytes, in host byte order. `[::]` is all of IPv6 and nothing of IPv4.
+        /// The first and the last eight bytes, in host byte order. `[::]` is all of IPv6 and
+        /// nothing of IPv4.
         case ipv6(UInt64, UInt64)
     }
 
@@ -35,7 +36,8 @@ public struct SocketAddress: Sendable, Hashable {
         }
         let host = text[..<colon]
         let digits = text[text.index(after: colon)...].utf8
-        // A lone IPv6 address ends in a colon and digits too: `::1` is not all addresses and port 1.
+        // A lone IPv6 address ends in a colon and digits too: `::1` is not all addresses and port
+        // 1.
         guard !host.contains(":") || host.hasPrefix("[") else {
             throw SocketAddressError(text: text, reason: .ipv6WithoutBrackets)
         }

@@ -12,7 +12,7 @@ final class ServerShared: Sendable {
 
     /// Answers close their connections from now on.
     private let draining = Atomic<Bool>(false)
-    /// Requests that have not begun are not begun any more.
+    /// No request is begun any more.
     private let sealed = Atomic<Bool>(false)
 
     init(
@@ -36,14 +36,69 @@ final class ServerShared: Sendable {
     func seal() { sealed.store(true, ordering: .sequentiallyConsistent) }
 }
 
+/// One daemon's side of the callbacks: its counters and the way to what is shared.
+///
+/// libmicrohttpd holds it unretained, as the context of every callback. The server keeps it alive
+/// until `MHD_stop_daemon` has returned, after which no callback comes.
 final class Worker: Sendable {
     let index: Int
     let shared: ServerShared
+
+    /// Written by the worker's thread alone, so a plain load and store count up; read by anyone.
+    private let connectionsOpen = Atomic<Int>(0)
+    private let connectionsAccepted = Atomic<Int>(0)
+    private let requestsAnswered = Atomic<Int>(0)
+    private let requestsInFlight = Atomic<Int>(0)
+
+    /// Keeps another worker's counters off this one's cache lines.
+    private let padding = InlineArray<16, UInt64>(repeating: 0)
 
     init(index: Int, shared: ServerShared) {
         self.index = index
         self.shared = shared
     }
 
-    var counters: HTTPServer.WorkerCounters { HTTPServer.WorkerCounters() }
+    var counters: HTTPServer.WorkerCounters {
+        HTTPServer.WorkerCounters(
+            connectionsOpen: connectionsOpen.load(ordering: .relaxed),
+            connectionsAccepted: connectionsAccepted.load(ordering: .relaxed),
+            requestsInFlight: inFlight,
+            requestsAnswered: requestsAnswered.load(ordering: .relaxed))
+    }
+
+    var inFlight: Int { requestsInFlight.load(ordering: .sequentiallyConsistent) }
+
+    func connectionStarted() {
+        Worker.add(1, to: connectionsOpen)
+        Worker.add(1, to: connectionsAccepted)
+    }
+
+    func connectionClosed() {
+        Worker.add(-1, to: connectionsOpen)
+    }
+
+    /// Sequentially consistent, as the seal's check that follows it: either the thread that stops
+    /// the server sees this request in flight, or this request sees the seal.
+    func requestStarted() {
+        requestsInFlight.store(
+            requestsInFlight.load(ordering: .relaxed) + 1, ordering: .sequentiallyConsistent)
+    }
+
+    func requestEnded(answered: Bool) {
+        requestsInFlight.store(
+            requestsInFlight.load(ordering: .relaxed) - 1, ordering: .releasing)
+        if answered { Worker.add(1, to: requestsAnswered) }
+    }
+
+    private static func add(_ difference: Int, to counter: borrowing Atomic<Int>) {
+        counter.store(counter.load(ordering: .relaxed) + difference, ordering: .relaxed)
+    }
+}
+
+/// The monotonic clock.
+func monotonicNanos() -> UInt64 {
+    var time = timespec()
+    let result = clock_gettime(CLOCK_MONOTONIC, &time)
+    precondition(result == 0, "Linux always has CLOCK_MONOTONIC")
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }

@@ -1,0 +1,105 @@
+/// Where a request's body begins and ends must be beyond doubt: a proxy in front that reads it
+/// otherwise would take part of one client's request for the beginning of another's. libmicrohttpd
+/// 0.9.75 lets `Transfer-Encoding` win over `Content-Length`, takes the first of several lengths,
+/// and reads an unknown encoding to the end of the connection; so the rules of RFC 9112, 3.2 and
+/// 6.3, are checked here before anything is answered.
+enum Framing {
+    /// The first rule that the headers break, or nil. `isHTTP10` lifts the need for a `Host`.
+    static func refusal(
+        method: HTTPMethod, isHTTP10: Bool, headers: UnsafeBufferPointer<HeaderField>,
+        maxBodyBytes: Int
+    ) -> Refusal? {
+        var hosts = 0
+        var contentLength: Int?
+        var transferEncodings = 0
+        for field in headers {
+            guard isToken(field.name) else { return .invalidHeaderName }
+            // Few names have these lengths, so most headers cost no comparison.
+            switch field.name.count {
+            case 4 where field.hasName("Host"):
+                hosts += 1
+            case 14 where field.hasName("Content-Length"):
+                guard contentLength == nil else { return .repeatedContentLength }
+                guard let length = number(field.value) else { return .invalidContentLength }
+                contentLength = length
+            case 17 where field.hasName("Transfer-Encoding"):
+                guard isHTTP10 == false, isChunked(field.value) else {
+                    return .unsupportedTransferEncoding
+                }
+                transferEncodings += 1
+            default:
+                break
+            }
+        }
+        if transferEncodings > 1 { return .unsupportedTransferEncoding }
+        if transferEncodings > 0, contentLength != nil { return .contentLengthWithTransferEncoding }
+        if hosts > 1 || (hosts == 0 && !isHTTP10) { return .invalidHost }
+        let hasBody = transferEncodings > 0 || (contentLength ?? 0) > 0
+        if hasBody, method == .get || method == .head { return .unexpectedBody }
+        if let contentLength, contentLength > maxBodyBytes { return .bodyTooLarge }
+        return nil
+    }
+
+    /// RFC 9110, 5.6.2. One bit for each ASCII character.
+    private static func isToken(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+        // !#$%&'*+-. and digits; A-Z ^_` a-z |~
+        let low: UInt64 = 0x03FF_6CFA_0000_0000
+        let high: UInt64 = 0x57FF_FFFF_C7FF_FFFE
+        for byte in name {
+            let word = byte < 64 ? low : high
+            guard byte < 128, (word &>> UInt64(byte & 63)) & 1 == 1 else { return false }
+        }
+        return !name.isEmpty
+    }
+
+    /// A plain decimal number that fits; no sign, no list, no space.
+    private static func number(_ text: UnsafeBufferPointer<UInt8>) -> Int? {
+        guard !text.isEmpty, text.count <= 18 else { return nil }
+        var value = 0
+        for byte in text {
+            guard byte >= 0x30, byte <= 0x39 else { return nil }
+            value = value * 10 + Int(byte - 0x30)
+        }
+        return value
+    }
+
+    private static func isChunked(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
+        HeaderField(name: value, value: value).hasName("chunked")
+    }
+
+    /// No space and no control character: either would let a target be read as two parts of the
+    /// request line.
+    static func isTarget(_ target: UnsafeBufferPointer<UInt8>) -> Bool {
+        for byte in target where byte <= 0x20 || byte == 0x7F { return false }
+        return !target.isEmpty
+    }
+
+    /// Where the path lies in a target: before `?`, and after the authority of an absolute target,
+    /// which a server must accept (RFC 9112, 3.2.2).
+    static func path(of target: UnsafeBufferPointer<UInt8>) -> Range<Int> {
+        var start = 0
+        if let first = target.first, first != UInt8(ascii: "/"), first != UInt8(ascii: "*") {
+            start = authorityEnd(target)
+        }
+        var end = start
+        while end < target.count, target[end] != UInt8(ascii: "?") { end += 1 }
+        return start..<end
+    }
+
+    private static func authorityEnd(_ target: UnsafeBufferPointer<UInt8>) -> Int {
+        for scheme in ["http://", "https://"] as [StaticString] {
+            let count = scheme.utf8CodeUnitCount
+            guard target.count > count else { continue }
+            let candidate = UnsafeBufferPointer(rebasing: target[..<count])
+            guard HeaderField(name: candidate, value: candidate).hasName(scheme) else { continue }
+            var end = count
+            while end < target.count, target[end] != UInt8(ascii: "/"),
+                target[end] != UInt8(ascii: "?")
+            {
+                end += 1
+            }
+            return end
+        }
+        return 0
+    }
+}
