@@ -38,6 +38,7 @@ public struct Response: Sendable {
 
     /// Adds a header whose value is in a buffer, without making a String of it.
     public mutating func addHeader(_ name: StaticString, bytes value: UnsafeBufferPointer<UInt8>) {
+        precondition(!value.isEmpty, "libmicrohttpd refuses an empty header value")
         if headerBytes.isEmpty { headerBytes.reserveCapacity(120) }
         headerBytes.append(
             contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))

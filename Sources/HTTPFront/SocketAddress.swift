@@ -69,6 +69,8 @@ public struct SocketAddress: Sendable, Hashable {
 
 extension SocketAddress.Host {
     fileprivate init?(parsing text: Substring) {
+        // The C functions would read only as far as a zero byte.
+        if text.utf8.contains(0) { return nil }
         if text.isEmpty {
             self = .all
         } else if text == "localhost" {

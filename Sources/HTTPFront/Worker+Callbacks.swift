@@ -12,8 +12,8 @@ import Glibc
 //   completed     the answer is sent, or the connection broke; also when libmicrohttpd answered
 //
 // The context is the unretained `Worker`, alive until MHD_stop_daemon returns. The socket context
-// is the `Connection`, allocated in `connection(STARTED)` and freed in `connection(CLOSED)`, between
-// which all other calls lie.
+// is the `Connection`, allocated in `connection(STARTED)`, freed in `connection(CLOSED)`; between
+// them lie all other calls.
 extension Worker {
     typealias ConnectionPointer = UnsafeMutablePointer<Connection>
 
