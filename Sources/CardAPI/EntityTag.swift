@@ -12,7 +12,7 @@ enum EntityTag {
         tag.reserveCapacity(18)
         tag.append(UInt8(ascii: "\""))
         for shift in stride(from: 60, through: 0, by: -4) {
-            tag.append(digits.utf8Start[Int(hash >> UInt64(shift)) & 15])
+            tag.append(digits.utf8Start[Int((hash >> UInt64(shift)) & 15)])
         }
         tag.append(UInt8(ascii: "\""))
         return tag

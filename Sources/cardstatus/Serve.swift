@@ -100,11 +100,33 @@ struct Serve: AsyncParsableCommand {
         let access = try access(
             serverConfiguration.addresses, store, isInsecure: isInsecure, logger)
 
+        // Everything that has an end is started inside the group, which by then listens for signals:
+        // one that comes early must not cut off a request.
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(
+                        service: Running { () async throws in
+                            try await serve(
+                                serverConfiguration, store, access: access, region: region, logger)
+                        })
+                ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+        logger.info("stopped")
+        withExtendedLifetime(lock) {}
+    }
+
+    /// Answers until the program is asked to stop, then stops in order: no new requests, those in
+    /// flight finish, then what is queued to be written.
+    private func serve(
+        _ configuration: HTTPServer.Configuration, _ store: CardStore,
+        access: CardAPI.Access, region: PhoneRegion, _ logger: Logger
+    ) async throws {
         let service = try started(store, logger)
         let server: HTTPServer
         do {
             server = try self.server(
-                serverConfiguration, service, access: access, region: region, logger)
+                configuration, service, access: access, region: region, logger)
         } catch {
             service.stop()
             throw CommandFailure.failed("\(error)")
@@ -112,13 +134,16 @@ struct Serve: AsyncParsableCommand {
         for address in server.boundAddresses {
             logger.info("listening", metadata: ["url": "http://\(address)"])
         }
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [.init(service: Running(server: server, service: service))],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        try await group.run()
-        logger.info("stopped")
-        withExtendedLifetime(lock) {}
+        try await gracefulShutdown()
+        logger.info("stopping")
+        // Stopping waits for threads, which the pool of tasks must not do.
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                server.stop()
+                service.stop()
+                continuation.resume()
+            }
+        }
     }
 
     // MARK: Settings
@@ -274,21 +299,11 @@ private final class WeakServer: Sendable {
     }
 }
 
-/// Waits for the signal to stop, then stops in order: no new requests, those in flight finish, then
-/// what is queued to be written.
+/// A service for the group that runs a closure.
 private struct Running: ServiceLifecycle.Service {
-    let server: HTTPServer
-    let service: CardService
+    let body: @Sendable () async throws -> Swift.Void
 
     func run() async throws {
-        try await gracefulShutdown()
-        // Stopping waits for threads, which the pool of tasks must not do.
-        await withCheckedContinuation { continuation in
-            DispatchQueue.global().async {
-                server.stop()
-                service.stop()
-                continuation.resume()
-            }
-        }
+        try await body()
     }
 }

@@ -23,14 +23,16 @@ import Testing
         let folder = data + "/rejects"
         return try FileManager.default.contentsOfDirectory(atPath: folder)
             .filter { $0.hasSuffix(".rejects.csv") }
-            .map { String(decoding: FileManager.default.contents(atPath: folder + "/" + $0)!, as: UTF8.self) }
-            .joined()
+            .map { FileManager.default.contents(atPath: folder + "/" + $0) ?? Data() }
+            .map { String(decoding: $0, as: UTF8.self) }.joined()
     }
 
     /// Columns that nobody knows are noted, and the rest is loaded.
     @Test func load_notesUnknownColumns() throws {
         let file = try directory.write(
-            "pickup.csv", "Courier,Card ID,ID,Weight,Timestamp,User Mobile\nX,C1,1,2 kg,12-11-2023 10:00,0501234567\n")
+            "pickup.csv",
+            "Courier,Card ID,ID,Weight,Timestamp,User Mobile\n"
+                + "X,C1,1,2 kg,12-11-2023 10:00,0501234567\n")
         let output = try load(file)
         #expect(output.status == 0)
         #expect(output.standardError.contains("'Courier', 'Weight'"))
@@ -39,7 +41,9 @@ import Testing
 
     /// A missing column refuses the file, and the message lists what was found.
     @Test func load_refusesAFile_withoutARequiredColumn() throws {
-        let bad = try directory.write("pickup bad.csv", "ID,Card,User Mobile,Timestamp\n1,C1,0501234567,12-11-2023 10:00\n")
+        let bad = try directory.write(
+            "pickup bad.csv",
+            "ID,Card,User Mobile,Timestamp\n1,C1,0501234567,12-11-2023 10:00\n")
         let good = try directory.write("pickup good.csv", Self.header + Self.goodRow)
         let output = try load(bad, good)
         #expect(output.status == 1)
@@ -65,7 +69,8 @@ import Testing
     @Test func load_rejectsALineOfTenMegabytes_andGoesOn() throws {
         let long = "2,LONG,0501234567,12-11-2023 10:00," + String(repeating: "x", count: 10_000_000)
         let file = try directory.write(
-            "pickup.csv", Self.header + Self.goodRow + long + "\n3,GOOD2,0501234567,12-11-2023 10:00\n")
+            "pickup.csv",
+            Self.header + Self.goodRow + long + "\n3,GOOD2,0501234567,12-11-2023 10:00\n")
         let output = try load(file)
         #expect(output.status == 0)
         #expect(output.standardError.contains("pickup.csv:3:"))
@@ -74,24 +79,38 @@ import Testing
         #expect(try rejects().contains(long))
     }
 
-    /// A quote that nobody closed costs its own line only.
+    /// A quote that nobody closed costs its own line only, a stray one its own row.
     @Test func load_rejectsBrokenQuotes_andGoesOn() throws {
         let file = try directory.write(
             "pickup.csv",
-            Self.header + "2,\"OPEN,0501234567,12-11-2023 10:00\n" + Self.goodRow
-                + "3,GO\"OD2,0501234567,12-11-2023 10:00\n4,GOOD3,0501234567,12-11-2023 10:00\n")
+            Self.header + "2,GO\"OD2,0501234567,12-11-2023 10:00\n"
+                + "3,\"OPEN,0501234567,12-11-2023 10:00\n" + Self.goodRow
+                + "4,GOOD3,0501234567,12-11-2023 10:00\n")
         let output = try load(file)
         #expect(output.status == 0)
         #expect(output.standardError.contains("pickup.csv:2:"))
-        #expect(output.standardOutput.contains("quote_not_closed 1"))
-        #expect(output.standardOutput.contains("card_id_invalid 1"))
+        #expect(output.standardError.contains("pickup.csv:3:"))
+        #expect(output.standardOutput.contains("card_id_invalid 1, quote_not_closed 1"))
         #expect(try isLoaded("GOOD1") && isLoaded("GOOD3"))
         #expect(try load("--strict", file).status == 1)
     }
 
+    /// A quote that is closed rows later makes one row of them all: it is rejected with all its
+    /// lines, so that none is lost.
+    @Test func load_rejectsRowsWhole_thatAQuoteRanTogether() throws {
+        let swallowed = "2,\"OPEN,0501234567,12-11-2023 10:00\n" + Self.goodRow + "3,CLO\"SED,x,y"
+        let file = try directory.write(
+            "pickup.csv", Self.header + swallowed + "\n4,GOOD3,0501234567,12-11-2023 10:00\n")
+        let output = try load(file)
+        #expect(output.standardOutput.contains("rejects by reason"))
+        #expect(try isLoaded("GOOD3"))
+        #expect(try rejects().contains(swallowed.replacingOccurrences(of: "\"", with: "\"\"")))
+    }
+
     /// Text that is no UTF-8 is a reject with its bytes as they were.
     @Test func load_rejectsInvalidUTF8_andGoesOn() throws {
-        var bytes = Data("ID,Card ID,User contact,Timestamp,Comment\n1,BAD,0501234567,12-11-2023 10:00,caf".utf8)
+        var bytes = Data("ID,Card ID,User contact,Timestamp,Comment\n".utf8)
+        bytes.append(contentsOf: "1,BAD,0501234567,12-11-2023 10:00,caf".utf8)
         bytes.append(0xE9)
         bytes.append(contentsOf: "\n2,GOOD1,0501234567,12-11-2023 10:00,fine\n".utf8)
         let output = try load(try directory.write("delivered.csv", bytes))
@@ -123,7 +142,10 @@ import Testing
             (["load", "--data-dir", data], "path"),
             (["load", "--data-dir", data, "--map-size", "huge", good], "--map-size"),
             (["load", "--data-dir", data, "--config", config, good], "bad.yaml:3:5"),
-            (["load", "--data-dir", data, "--config", directory.file("none.yaml"), good], "none.yaml"),
+            (
+                ["load", "--data-dir", data, "--config", directory.file("none.yaml"), good],
+                "none.yaml"
+            ),
             (["serve", "--data-dir", data, "--listen", "nowhere"], "nowhere"),
             (["serve", "--data-dir", data, "--workers", "0"], "--workers"),
             (["serve", "--data-dir", data, "--log-level", "loud"], "loud"),
@@ -185,7 +207,10 @@ import Testing
         chmod(program, 0o755)
         chmod(directory.path, 0o755)
         let process = try RunningProgram(
-            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "check", "--data-dir", data],
+            [
+                "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "check",
+                "--data-dir", data,
+            ],
             environment: ProcessInfo.processInfo.environment)
         let output = process.waitForEnd()
         #expect(output.status == 1)

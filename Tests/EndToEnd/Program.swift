@@ -122,8 +122,15 @@ final class Server: Sendable {
     }
 
     func get(_ target: String, headers: [String] = []) throws -> HTTPAnswer {
+        // The program must outlive the answer, not only the last look at its port.
+        defer { withExtendedLifetime(self) {} }
         let connection = try HTTPConnection(port: port)
-        return try connection.get(target, headers: headers)
+        do {
+            return try connection.get(target, headers: headers)
+        } catch {
+            print("GET \(target) failed: \(program.standardError)")
+            throw error
+        }
     }
 
     /// SIGTERM, and the end.

@@ -3,14 +3,14 @@ import Testing
 
 /// A running server beside other processes, and how it stops.
 @Suite struct ServerTests {
-    /// What another process commits is served within a second, voids too.
-    @Test func serve_showsWhatIsLoadedBesideIt_withinASecond() throws {
+    /// What another process commits is served, voids too. (How soon is for Benchmarks/visibility.)
+    @Test func serve_showsWhatIsLoadedBesideIt() throws {
         let directory = TemporaryDirectory()
         let data = directory.file("data")
         let server = try Server(data)
         #expect(try server.get("/api/cards/ZYW8827").status == 404)
         try Program.succeed(["load", "--data-dir", data, Samples.directory])
-        let found = try poll(seconds: 1) {
+        let found = try poll(seconds: 20) {
             try server.get("/api/cards/ZYW8827").status == 200 ? true : nil
         }
         #expect(found == true)
@@ -18,12 +18,12 @@ import Testing
 
         try Program.succeed(
             ["void", "--data-dir", data, "--feed", "delivered", Samples.files[2]])
-        let undone = try poll(seconds: 1) {
+        let undone = try poll(seconds: 20) {
             try server.get("/api/cards/ZYW8827").body.contains("picked_up") ? true : nil
         }
         #expect(undone == true)
         try Program.succeed(["void", "--data-dir", data, "--feed", "pickup", Samples.files[0]])
-        let gone = try poll(seconds: 1) {
+        let gone = try poll(seconds: 20) {
             try server.get("/api/cards/ZYW8827").status == 404 ? true : nil
         }
         #expect(gone == true)
