@@ -1,3 +1,5 @@
+import Glibc
+
 /// Where a request's body begins and ends must be beyond doubt: a proxy in front that reads it
 /// otherwise would take part of one client's request for the beginning of another's. libmicrohttpd
 /// 0.9.75 lets `Transfer-Encoding` win over `Content-Length`, takes the first of several lengths,
@@ -40,9 +42,10 @@ enum Framing {
         return nil
     }
 
-    /// RFC 9110, 5.6.2. One bit for each ASCII character.
+    /// RFC 9110, 5.6.2. Nearly all names are letters and hyphens, which are tested eight at a time.
     private static func isToken(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
-        // !#$%&'*+-. and digits; A-Z ^_` a-z |~
+        if name.count >= 8, allWords(of: name, satisfy: isLettersAndHyphens) { return true }
+        // One bit for each ASCII character: !#$%&'*+-. and digits; A-Z ^_` a-z |~
         let low: UInt64 = 0x03FF_6CFA_0000_0000
         let high: UInt64 = 0x57FF_FFFF_C7FF_FFFE
         for byte in name {
@@ -50,6 +53,46 @@ enum Framing {
             guard byte < 128, (word &>> UInt64(byte & 63)) & 1 == 1 else { return false }
         }
         return !name.isEmpty
+    }
+
+    /// Whether a test holds for every eight bytes of at least eight; the last eight overlap those
+    /// before, so that nothing outside is read.
+    @inline(__always)
+    private static func allWords(
+        of text: UnsafeBufferPointer<UInt8>, satisfy test: (UInt64) -> Bool
+    ) -> Bool {
+        let bytes = UnsafeRawBufferPointer(text)
+        var offset = 0
+        while offset < text.count - 8 {
+            guard test(bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) else {
+                return false
+            }
+            offset += 8
+        }
+        return test(bytes.loadUnaligned(fromByteOffset: text.count - 8, as: UInt64.self))
+    }
+
+    private static let ones: UInt64 = 0x0101_0101_0101_0101
+    private static let highBits: UInt64 = 0x8080_8080_8080_8080
+
+    /// Works on bytes below 128, in which an addition carries into the high bit and no farther.
+    @inline(__always)
+    private static func isLettersAndHyphens(_ word: UInt64) -> Bool {
+        guard word & highBits == 0 else { return false }
+        let lowercased = word | (ones &* 0x20)
+        let notBelowA = lowercased &+ ones &* (0x80 - 0x61)
+        let aboveZ = lowercased &+ ones &* (0x7F - 0x7A)
+        let notHyphen = (word ^ (ones &* 0x2D)) &+ ones &* 0x7F
+        return ((notBelowA & ~aboveZ) | ~notHyphen) & highBits == highBits
+    }
+
+    /// ASCII without spaces and control characters. Bytes from 128 on are allowed, but rare enough
+    /// to be left to the slow way.
+    @inline(__always)
+    private static func isVisible(_ word: UInt64) -> Bool {
+        let aboveSpace = word &+ ones &* (0x80 - 0x21)
+        let notDelete = (word ^ (ones &* 0x7F)) &+ ones &* 0x7F
+        return word & highBits == 0 && aboveSpace & notDelete & highBits == highBits
     }
 
     /// A plain decimal number that fits; no sign, no list, no space.
@@ -70,6 +113,7 @@ enum Framing {
     /// No space and no control character: either would let a target be read as two parts of the
     /// request line.
     static func isTarget(_ target: UnsafeBufferPointer<UInt8>) -> Bool {
+        if target.count >= 8, allWords(of: target, satisfy: isVisible) { return true }
         for byte in target where byte <= 0x20 || byte == 0x7F { return false }
         return !target.isEmpty
     }
@@ -81,9 +125,10 @@ enum Framing {
         if let first = target.first, first != UInt8(ascii: "/"), first != UInt8(ascii: "*") {
             start = authorityEnd(target)
         }
-        var end = start
-        while end < target.count, target[end] != UInt8(ascii: "?") { end += 1 }
-        return start..<end
+        guard let base = target.baseAddress,
+            let mark = memchr(base + start, Int32(UInt8(ascii: "?")), target.count - start)
+        else { return start..<target.count }
+        return start..<UnsafeRawPointer(base).distance(to: UnsafeRawPointer(mark))
     }
 
     private static func authorityEnd(_ target: UnsafeBufferPointer<UInt8>) -> Int {

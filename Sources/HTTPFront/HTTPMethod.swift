@@ -5,6 +5,11 @@ public enum HTTPMethod: UInt8, Sendable, CaseIterable {
 
     /// The method of this name. Takes the bytes without a terminator.
     public init(_ name: UnsafeBufferPointer<UInt8>) {
+        // Most requests are a GET, and this is on the way of each.
+        if name.count == 3, name[0] == 0x47, name[1] == 0x45, name[2] == 0x54 {
+            self = .get
+            return
+        }
         for method in HTTPMethod.allCases where method.hasName(name) {
             self = method
             return

@@ -8,6 +8,8 @@
 // the card "batch". So the walk goes on until path and method both fit, and collects the methods
 // that it saw for a 405.
 
+import Glibc
+
 /// Finds the route of a method and path.
 ///
 /// A trailing slash is the same route, an empty segment (`//`) matches nothing, and HEAD matches
@@ -47,11 +49,15 @@ public struct Router: Sendable {
             return index == 0 ? first : second
         }
 
-        fileprivate func appending(_ range: Range<Int>) -> Captures {
-            var extended = self
-            if count == 0 { extended.first = range } else { extended.second = range }
-            extended.count += 1
-            return extended
+        fileprivate mutating func append(_ range: Range<Int>) {
+            if count == 0 { first = range } else { second = range }
+            count += 1
+        }
+
+        /// What is beyond `count` is cleared, so that equal captures are equal.
+        fileprivate mutating func removeLast() {
+            if count == 1 { first = 0..<0 } else { second = 0..<0 }
+            count -= 1
         }
     }
 
@@ -79,63 +85,75 @@ public struct Router: Sendable {
     /// the number of siblings at each segment, not with the number of routes.
     public func match(_ method: HTTPMethod, _ path: UnsafeBufferPointer<UInt8>) -> Match {
         guard path.first == UInt8(ascii: "/") else { return .notFound }
-        // Without the slash in front, and without one at the end.
-        let end = path.count > 1 && path.last == UInt8(ascii: "/") ? path.count - 1 : path.count
-        var allowed: HTTPMethodSet = []
-        let found =
-            path.count == 1
-            ? leaf(0, method, Captures(), &allowed)
-            : descend(0, method, path, 1..<end, Captures(), &allowed)
-        return found ?? (allowed.isEmpty ? .notFound : .methodNotAllowed(allowed))
-    }
-
-    /// The match below `parent` for the segments in `rest`, of which there is at least one.
-    private func descend(
-        _ parent: Int, _ method: HTTPMethod, _ path: UnsafeBufferPointer<UInt8>,
-        _ rest: Range<Int>, _ captures: Captures, _ allowed: inout HTTPMethodSet
-    ) -> Match? {
-        var end = rest.lowerBound
-        while end < rest.upperBound, path[end] != UInt8(ascii: "/") { end += 1 }
-        guard end > rest.lowerBound else { return nil }
-        let segment = rest.lowerBound..<end
-        var child = nodes[parent].firstChild
-        while child >= 0 {
-            defer { child = nodes[child].nextSibling }
-            var extended = captures
-            if let literal = nodes[child].literal {
-                guard isEqual(literal, path, segment) else { continue }
-            } else {
-                extended = captures.appending(segment)
+        return nodes.withUnsafeBufferPointer { nodes in
+            literals.withUnsafeBufferPointer { literals in
+                // Without a slash at the end.
+                let hasSlash = path.count > 1 && path[path.count - 1] == UInt8(ascii: "/")
+                var walk = Walk(
+                    nodes: nodes, literals: literals, method: method, path: path,
+                    end: hasSlash ? path.count - 1 : path.count)
+                let found = path.count == 1 ? walk.leaf(0) : walk.descend(0, from: 1)
+                if found >= 0 {
+                    return .route(
+                        tag: nodes[found].tags[Int(method.rawValue)], captures: walk.captures)
+                }
+                return walk.allowed.isEmpty ? .notFound : .methodNotAllowed(walk.allowed)
             }
-            let match =
-                end == rest.upperBound
-                ? leaf(child, method, extended, &allowed)
-                : descend(child, method, path, end + 1..<rest.upperBound, extended, &allowed)
-            if let match { return match }
         }
-        return nil
     }
 
-    private func leaf(
-        _ node: Int, _ method: HTTPMethod, _ captures: Captures, _ allowed: inout HTTPMethodSet
-    ) -> Match? {
-        let methods = nodes[node].methods
-        if methods.contains(HTTPMethodSet(method)) {
-            return .route(tag: nodes[node].tags[Int(method.rawValue)], captures: captures)
-        }
-        allowed.formUnion(methods)
-        return nil
-    }
+    /// One match on its way; results are node indexes, -1 where there is none.
+    private struct Walk {
+        let nodes: UnsafeBufferPointer<Node>
+        let literals: UnsafeBufferPointer<UInt8>
+        let method: HTTPMethod
+        let path: UnsafeBufferPointer<UInt8>
+        let end: Int
+        var captures = Captures()
+        var allowed: HTTPMethodSet = []
 
-    private func isEqual(
-        _ literal: Range<Int>, _ path: UnsafeBufferPointer<UInt8>, _ segment: Range<Int>
-    ) -> Bool {
-        guard literal.count == segment.count else { return false }
-        for offset in 0..<literal.count
-        where literals[literal.lowerBound + offset] != path[segment.lowerBound + offset] {
-            return false
+        /// The match below `parent` for the segments from `start` on, of which there is at least
+        /// one.
+        mutating func descend(_ parent: Int, from start: Int) -> Int {
+            var child = nodes[parent].firstChild
+            while child >= 0 {
+                let segmentEnd = endOfSegment(child, start)
+                if segmentEnd >= 0 {
+                    let isCapture = nodes[child].literal == nil
+                    if isCapture { captures.append(start..<segmentEnd) }
+                    let found =
+                        segmentEnd == end ? leaf(child) : descend(child, from: segmentEnd + 1)
+                    if found >= 0 { return found }
+                    if isCapture { captures.removeLast() }
+                }
+                child = nodes[child].nextSibling
+            }
+            return -1
         }
-        return true
+
+        mutating func leaf(_ node: Int) -> Int {
+            let methods = nodes[node].methods
+            if methods.contains(HTTPMethodSet(method)) { return node }
+            allowed.formUnion(methods)
+            return -1
+        }
+
+        /// Where the segment at `start` ends if the node fits it, else -1.
+        private func endOfSegment(_ node: Int, _ start: Int) -> Int {
+            guard start < end, let base = path.baseAddress else { return -1 }
+            let slash = UInt8(ascii: "/")
+            if let literal = nodes[node].literal {
+                let segmentEnd = start + literal.count
+                guard segmentEnd <= end, segmentEnd == end || path[segmentEnd] == slash,
+                    let bytes = literals.baseAddress,
+                    memcmp(bytes + literal.lowerBound, base + start, literal.count) == 0
+                else { return -1 }
+                return segmentEnd
+            }
+            guard path[start] != slash else { return -1 }
+            guard let found = memchr(base + start, Int32(slash), end - start) else { return end }
+            return UnsafeRawPointer(base).distance(to: UnsafeRawPointer(found))
+        }
     }
 }
 

@@ -92,12 +92,14 @@ extension Worker {
         let state = raw.assumingMemoryBound(to: Connection.self)
         switch state.pointee.phase {
         case .requestLine:
-            return begin(state, mhd, method: method, version: version)
+            return state.pointee.worker._withUnsafeGuaranteedRef {
+                $0.begin(state, mhd, method: method, version: version)
+            }
         case .accepted where uploadCount.pointee > 0:
             guard let upload else { return .NO }
             return collect(state, upload, uploadCount)
         case .accepted:
-            return answer(state, mhd)
+            return state.pointee.worker._withUnsafeGuaranteedRef { $0.answer(state, mhd) }
         case .idle, .answered, .outOfMemory:
             return .NO
         }
@@ -116,15 +118,12 @@ extension Worker {
 
 extension Worker {
     /// MHD_NO makes libmicrohttpd close the connection without an answer.
-    private static func begin(
+    private func begin(
         _ state: ConnectionPointer, _ mhd: OpaquePointer, method: UnsafePointer<CChar>,
         version: UnsafePointer<CChar>
     ) -> MHD_Result {
-        let shared = state.pointee.worker._withUnsafeGuaranteedRef { $0.shared }
-        guard !shared.isSealed, captureHeaders(state, mhd) else { return .NO }
-        state.pointee.method = method.withMemoryRebound(to: UInt8.self, capacity: 1) { name in
-            HTTPMethod(UnsafeBufferPointer(start: name, count: strlen(method)))
-        }
+        guard !shared.isSealed, Worker.captureHeaders(state, mhd) else { return .NO }
+        state.pointee.method = HTTPMethod(Worker.bytes(method, strlen(method)))
         let target = state.pointee.target.bytes
         let refusal: Refusal? =
             if !Framing.isTarget(target) {
@@ -135,7 +134,7 @@ extension Worker {
                     headers: state.pointee.headers.fields, maxBodyBytes: shared.maxBodyBytes)
             }
         if let refusal {
-            return queue(shared.refusalResponse(refusal), state, mhd, closing: true)
+            return Worker.queue(shared.refusalResponse(refusal), state, mhd, closing: true)
         }
         state.pointee.path = Framing.path(of: target)
         state.pointee.phase = .accepted
@@ -183,13 +182,13 @@ extension Worker {
         return .YES
     }
 
-    private static func answer(_ state: ConnectionPointer, _ mhd: OpaquePointer) -> MHD_Result {
-        let shared = state.pointee.worker._withUnsafeGuaranteedRef { $0.shared }
+    private func answer(_ state: ConnectionPointer, _ mhd: OpaquePointer) -> MHD_Result {
         if state.pointee.bodyBytesSeen > shared.maxBodyBytes {
-            return queue(shared.refusalResponse(.bodyTooLarge), state, mhd, closing: true)
+            return Worker.queue(shared.refusalResponse(.bodyTooLarge), state, mhd, closing: true)
         }
-        let response = shared.handler(Request(connection: state))
-        return queue(response, state, mhd, closing: response.closesConnection || shared.isDraining)
+        let response = handler(Request(connection: state))
+        return Worker.queue(
+            response, state, mhd, closing: response.closesConnection || shared.isDraining)
     }
 
     private static func queue(
@@ -259,7 +258,7 @@ extension Worker {
         state.pointee.phase = .idle
         state.pointee.worker._withUnsafeGuaranteedRef { worker in
             if phase == .answered {
-                worker.shared.onCompleted(
+                worker.onCompleted(
                     worker.index, state.pointee.routeTag, state.pointee.status,
                     monotonicNanos() - state.pointee.startNanos)
             }

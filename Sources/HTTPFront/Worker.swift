@@ -44,6 +44,12 @@ final class Worker: Sendable {
     let index: Int
     let shared: ServerShared
 
+    /// Each worker has a closure of its own around the shared one: calling a closure counts
+    /// references to its context, and two workers counting on one cache line would slow each other
+    /// down.
+    let handler: HTTPServer.Handler
+    let onCompleted: HTTPServer.CompletionHook
+
     /// Written by the worker's thread alone, so a plain load and store count up; read by anyone.
     private let connectionsOpen = Atomic<Int>(0)
     private let connectionsAccepted = Atomic<Int>(0)
@@ -56,6 +62,8 @@ final class Worker: Sendable {
     init(index: Int, shared: ServerShared) {
         self.index = index
         self.shared = shared
+        handler = { shared.handler($0) }
+        onCompleted = { shared.onCompleted($0, $1, $2, $3) }
     }
 
     var counters: HTTPServer.WorkerCounters {
