@@ -45,6 +45,12 @@ enum Framing {
     /// RFC 9110, 5.6.2. Nearly all names are letters and hyphens, which are tested eight at a time.
     private static func isToken(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
         if name.count >= 8, allWords(of: name, satisfy: isLettersAndHyphens) { return true }
+        if name.count >= 4, name.count < 8 {
+            let bytes = UnsafeRawBufferPointer(name)
+            let first = bytes.loadUnaligned(as: UInt32.self)
+            let last = bytes.loadUnaligned(fromByteOffset: name.count - 4, as: UInt32.self)
+            if isLettersAndHyphens(UInt64(first) << 32 | UInt64(last)) { return true }
+        }
         // One bit for each ASCII character: !#$%&'*+-. and digits; A-Z ^_` a-z |~
         let low: UInt64 = 0x03FF_6CFA_0000_0000
         let high: UInt64 = 0x57FF_FFFF_C7FF_FFFE
