@@ -75,8 +75,8 @@ extension Worker {
         return raw
     }
 
-    /// Stands in for libmicrohttpd's unescaping, which works in place and loses everything after
-    /// `%00`.
+    /// Stands in for libmicrohttpd's unescaping, which would be work for nothing: targets are read
+    /// from our own copy, since the library's loses everything after `%00`.
     private static func keepEscaped(_ text: UnsafeMutablePointer<CChar>?) -> Int {
         text.map { strlen($0) } ?? 0
     }

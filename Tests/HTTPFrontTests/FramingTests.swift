@@ -1,0 +1,47 @@
+import Testing
+
+@testable import HTTPFront
+
+/// The checks that read several bytes at a time, against the same rules spelled out byte by byte.
+struct FramingTests {
+    /// Every byte at every place of texts of every length around the word size.
+    private func everyText(of filler: UInt8, _ body: (UInt8, UnsafeBufferPointer<UInt8>) -> Void) {
+        for count in 1...20 {
+            for place in 0..<count {
+                for byte in UInt8.min...UInt8.max {
+                    var text = [UInt8](repeating: filler, count: count)
+                    text[place] = byte
+                    text.withUnsafeBufferPointer { body(byte, $0) }
+                }
+            }
+        }
+    }
+
+    /// A space, a control character or DEL makes a target unacceptable wherever it stands.
+    @Test func isTarget_isFalse_whenAnyByteIsASpaceOrControl() {
+        var wrong: [[UInt8]] = []
+        everyText(of: UInt8(ascii: "a")) { byte, text in
+            if Framing.isTarget(text) != (byte > 0x20 && byte != 0x7F) { wrong.append(Array(text)) }
+        }
+        #expect(wrong == [])
+    }
+
+    /// A header name is a token: letters, digits and the fifteen marks of RFC 9110, and nothing else.
+    @Test func refusal_isInvalidName_whenAnyByteIsNoTokenCharacter() {
+        let allowed = Set(
+            Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789".utf8)
+                + Array("!#$%&'*+-.^_`|~".utf8))
+        var wrong: [[UInt8]] = []
+        everyText(of: UInt8(ascii: "m")) { byte, name in
+            let field = HeaderField(name: name, value: name)
+            let refusal = withUnsafePointer(to: field) { field in
+                Framing.refusal(
+                    method: .get, isHTTP10: true,
+                    headers: UnsafeBufferPointer(start: field, count: 1), maxBodyBytes: 0)
+            }
+            let expected: Refusal? = allowed.contains(byte) ? nil : .invalidHeaderName
+            if refusal != expected { wrong.append(Array(name)) }
+        }
+        #expect(wrong == [])
+    }
+}
