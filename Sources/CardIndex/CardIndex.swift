@@ -7,8 +7,8 @@ internal import Synchronization
 /// copied out (integers and two references) before its closure runs. Any number of threads may
 /// read, one at a time may write, and a reader sees a card before or after a change, never between.
 ///
-/// **Invariants**, which ``checkInvariants()`` proves: every card with a phone stands in that phone's
-/// entry, every card in a phone's entry exists and has that phone, and no entry is empty.
+/// **Invariants**, which ``checkInvariants()`` proves: every card with a phone stands in that
+/// phone's entry, every card in a phone's entry exists and has that phone, and no entry is empty.
 public final class CardIndex: Sendable {
     private struct Card: Sendable {
         let phone: PhoneNumber?

@@ -1,5 +1,6 @@
 /// A card's current state where it lies, in the store's map or the index's memory: the value that
-/// answers are written from. The compiler keeps it, and its spans, inside the closure that lends it.
+/// answers are written from. The compiler keeps it, and its spans, inside the closure that lends
+/// it.
 public struct CardView: ~Copyable, ~Escapable {
     public let id: CardID
     public let phone: PhoneNumber?

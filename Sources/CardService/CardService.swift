@@ -152,8 +152,8 @@ public final class CardService: Sendable {
         return try store.withCard(id, body)
     }
 
-    /// Lends the cards whose current phone is `phone`, in the order of their IDs, from the first one
-    /// after `after`, at most `limit`.
+    /// Lends the cards whose current phone is `phone`, in the order of their IDs, from the first
+    /// one after `after`, at most `limit`.
     public func withCards(
         phone: PhoneNumber, after: CardID? = nil, limit: Int,
         _ body: (borrowing CardView) throws -> Void

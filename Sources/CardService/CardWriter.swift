@@ -193,7 +193,8 @@ public enum WriteError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension StoreError {
-    /// Whether the store only lacks room: nothing is broken, and writing goes on once there is some.
+    /// Whether the store only lacks room: nothing is broken, and writing goes on once there is
+    /// some.
     var isRoom: Bool {
         switch self {
         case .mapFull, .diskFull: true

@@ -5,12 +5,12 @@ internal import Synchronization
 
 /// Keeps the index in memory up with the store, whoever wrote to it.
 ///
-/// Only the writer's thread calls ``follow()`` and ``adopt(_:upTo:)``. It is also told of commits by
-/// its own process in no other way: one path for all changes, always from a snapshot that is newer
-/// than the commit.
+/// Only the writer's thread calls ``follow()`` and ``adopt(_:upTo:)``. It is also told of commits
+/// by its own process in no other way: one path for all changes, always from a snapshot that is
+/// newer than the commit.
 ///
-/// `@unchecked Sendable`: the stored properties that change are only touched on the writer's thread;
-/// `published` has its own lock.
+/// `@unchecked Sendable`: the stored properties that change are only touched on the writer's
+/// thread; `published` has its own lock.
 final class IndexFollower: @unchecked Sendable {
     /// Entries of the change log applied from one snapshot.
     private static let batchMax = 10_000
@@ -28,8 +28,8 @@ final class IndexFollower: @unchecked Sendable {
         self.onProblem = onProblem
     }
 
-    /// The index that readers may use: complete, and as new as the last ``follow()``. Nil while there
-    /// is none, and then look-ups read the store.
+    /// The index that readers may use: complete, and as new as the last ``follow()``. Nil while
+    /// there is none, and then look-ups read the store.
     var current: CardIndex? {
         published.withLock { $0 }
     }
@@ -50,8 +50,8 @@ final class IndexFollower: @unchecked Sendable {
     @discardableResult
     func follow() -> Bool {
         guard let index else { return false }
-        // The ID is read before the snapshot is taken: a commit between the two is seen twice, which
-        // does no harm, rather than never.
+        // The ID is read before the snapshot is taken: a commit between the two is seen twice,
+        // which does no harm, rather than never.
         let transactionID = store.lastTransactionID
         guard transactionID != seenTransactionID else { return true }
         do {
@@ -65,7 +65,9 @@ final class IndexFollower: @unchecked Sendable {
                         seenTransactionID = transactionID
                         return true
                     }
-                    try store.withCards(Array(Set(cards)).sorted()) { index.insert($0) } absent: {
+                    try store.withCards(Array(Set(cards)).sorted()) {
+                        index.insert($0)
+                    } absent: {
                         index.remove($0)
                     }
                     appliedSequence = last

@@ -2,8 +2,8 @@ internal import Glibc
 
 /// A value that several threads share, with a way to wait until it is as one of them needs it.
 ///
-/// `@unchecked Sendable`: the value is only touched with the mutex held. The mutex and the condition
-/// live at fixed addresses until `deinit`.
+/// `@unchecked Sendable`: the value is only touched with the mutex held. The mutex and the
+/// condition live at fixed addresses until `deinit`.
 final class Monitor<Value>: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)

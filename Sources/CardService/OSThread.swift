@@ -31,7 +31,8 @@ final class OSThread: Sendable {
     }
 }
 
-private nonisolated func threadMain(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+private nonisolated func threadMain(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?
+{
     guard let context else { preconditionFailure("a thread starts with its context") }
     let start = Unmanaged<OSThread.Start>.fromOpaque(context).takeRetainedValue()
     start.body()

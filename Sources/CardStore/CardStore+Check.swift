@@ -244,7 +244,7 @@ private struct OpenCheck {
             if stored.count != expected.count {
                 note(
                     database,
-                    "\(stored.count) entries were written, and \(expected.count) can be accounted for"
+                    "\(stored.count) entries were written, and \(expected.count) are accounted for"
                 )
             } else if stored.digest != expected.digest {
                 note(database, "the digest of all entries is not what was written")

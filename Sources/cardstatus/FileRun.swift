@@ -88,7 +88,9 @@ struct FileRun {
         }
         try showReasons("warnings", reports.map(\.warningsByReason), &output)
         try showReasons("rejects", reports.map(\.rejectsByReason), &output)
-        for path in reports.compactMap(\.warningsPath) { try output.line("warnings are in \(path)") }
+        for path in reports.compactMap(\.warningsPath) {
+            try output.line("warnings are in \(path)")
+        }
         for path in reports.compactMap(\.rejectsPath) { try output.line("rejects are in \(path)") }
         try output.finish()
     }

@@ -1,7 +1,8 @@
 import Foundation
 import Logging
 
-/// Logs as JSON objects, one a line, on standard error: `time`, `level`, `message`, then the metadata.
+/// Logs as JSON objects, one a line, on standard error: `time`, `level`, `message`, then the
+/// metadata.
 struct JSONLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level = .info

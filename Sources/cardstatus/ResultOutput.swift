@@ -13,7 +13,8 @@ struct ResultOutput: ~Copyable {
         ResultOutput(descriptor: STDOUT_FILENO, name: "standard output", isFile: false)
     }
 
-    /// Makes the file with mode 0600, since results hold personal data. An existing file is refused.
+    /// Makes the file with mode 0600, since results hold personal data. An existing file is
+    /// refused.
     static func file(_ path: String) throws -> ResultOutput {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw failure(path) }

@@ -14,8 +14,8 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Answer where cards are, over HTTP.",
         discussion: """
-            Without any API key the server listens on loopback addresses only. Stop it with SIGTERM \
-            or Ctrl-C: it stops listening, finishes what it is answering, and ends.
+            Without any API key the server listens on loopback addresses only. Stop it \
+            with SIGTERM or Ctrl-C: it stops listening, finishes what it is answering, and ends.
 
             EXAMPLES
               cardstatus serve --data-dir data
@@ -38,7 +38,9 @@ struct Serve: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: "Threads for each address; no more than cores in all (default: 1) [$CARDSTATUS_WORKERS].")
+        help:
+            "Threads for each address, no more than cores in all (default: 1) [$CARDSTATUS_WORKERS]."
+    )
     var workers: Int?
 
     @Option(
@@ -100,8 +102,8 @@ struct Serve: AsyncParsableCommand {
         let access = try access(
             serverConfiguration.addresses, store, isInsecure: isInsecure, logger)
 
-        // Everything that has an end is started inside the group, which by then listens for signals:
-        // one that comes early must not cut off a request.
+        // Everything that has an end is started inside the group, which by then listens for
+        // signals: one that comes early must not cut off a request.
         let group = ServiceGroup(
             configuration: .init(
                 services: [
@@ -239,7 +241,8 @@ struct Serve: AsyncParsableCommand {
                     "answers come from memory now",
                     metadata: ["cards": "\(cards)", "ms": "\(milliseconds)"])
             case .indexStale:
-                logger.notice("the index fell behind and is built again; answers come from the store")
+                logger.notice(
+                    "the index fell behind and is built again; answers come from the store")
             case .problem(let error):
                 logger.error("the store has a problem", metadata: ["error": "\(error)"])
             }

@@ -57,7 +57,8 @@ struct Settings {
         var value = option
         if value == nil, let text = variable(variableName) {
             guard let number = Int(text) else {
-                throw CommandFailure.misused("\(variableName) must be a whole number, not '\(text)'")
+                throw CommandFailure.misused(
+                    "\(variableName) must be a whole number, not '\(text)'")
             }
             value = number
         }

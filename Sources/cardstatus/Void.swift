@@ -26,7 +26,8 @@ struct Void: ParsableCommand {
     func run() throws {
         let settings = try store.settings()
         guard let feed = feed ?? settings.variable("CARDSTATUS_FEED") else {
-            throw CommandFailure.misused("void needs --feed: a file's name is not enough to undo it")
+            throw CommandFailure.misused(
+                "void needs --feed: a file's name is not enough to undo it")
         }
         let files = try InputFiles.find(files, feed: feed, settings.configuration.feeds)
         let run = FileRun(store: try store.openStore(settings, create: false), mode: .void)

@@ -1,7 +1,8 @@
-@testable import CardStore
 import Foundation
 import LMDBKit
 import Testing
+
+@testable import CardStore
 
 /// What partners, operators and disks get wrong: a message that names it, the right status, and
 /// nothing lost.

@@ -68,7 +68,8 @@ import Testing
                 ? true : nil
         }
         #expect(isOut == true)
-        #expect(try server.get("/api/cards/ZYW8827", headers: ["X-API-Key: \(other)"]).status == 200)
+        #expect(
+            try server.get("/api/cards/ZYW8827", headers: ["X-API-Key: \(other)"]).status == 200)
         #expect(try Program.run(["key", "revoke", "--data-dir", data, "desk"]).status == 1)
         #expect(try Program.run(["check", "--data-dir", data]).status == 0)
     }
@@ -93,6 +94,8 @@ import Testing
 
         let second = try Server(data, arguments)
         #expect(try second.get("/api/cards/ZYW8827", headers: ["X-API-Key: \(key)"]).status == 200)
-        #expect(try Program.succeed(["key", "list", "--data-dir", data]).split(separator: "\n").count == 2)
+        #expect(
+            try Program.succeed(["key", "list", "--data-dir", data]).split(separator: "\n").count
+                == 2)
     }
 }

@@ -223,16 +223,16 @@ enum Samples {
     /// What the API says of each card when all four are loaded.
     static let cards = [
         "ZYW8827": """
-            {"card_id":"ZYW8827","phone":"+971585949014","status":"delivered",\
-            "updated_at":"2023-11-13T09:34:56Z","comment":"DELIVERED","reference":"A883"}
-            """,
+        {"card_id":"ZYW8827","phone":"+971585949014","status":"delivered",\
+        "updated_at":"2023-11-13T09:34:56Z","comment":"DELIVERED","reference":"A883"}
+        """,
         "ZYW8890": """
-            {"card_id":"ZYW8890","phone":"+971534534534","status":"returned",\
-            "updated_at":"2023-11-14T08:00:00Z","comment":null,"reference":"A982"}
-            """,
+        {"card_id":"ZYW8890","phone":"+971534534534","status":"returned",\
+        "updated_at":"2023-11-14T08:00:00Z","comment":null,"reference":"A982"}
+        """,
         "ZYW7631": """
-            {"card_id":"ZYW7631","phone":"+971545576586","status":"delivered",\
-            "updated_at":"2023-11-14T12:34:56Z","comment":"DELIVERED","reference":"A073"}
-            """,
+        {"card_id":"ZYW7631","phone":"+971545576586","status":"delivered",\
+        "updated_at":"2023-11-14T12:34:56Z","comment":"DELIVERED","reference":"A073"}
+        """,
     ]
 }

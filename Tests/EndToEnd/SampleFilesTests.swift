@@ -19,9 +19,10 @@ import Testing
             exports.insert(try Program.succeed(["export"] + store))
             let again = try Program.succeed(["load"] + store + order)
             #expect(again.contains("8 rows"))
-            #expect(again.split(separator: "\n").contains { line in
-                line.split(separator: " ") == ["total", "8", "0", "8", "1", "0"]
-            })
+            #expect(
+                again.split(separator: "\n").contains { line in
+                    line.split(separator: " ") == ["total", "8", "0", "8", "1", "0"]
+                })
             exports.insert(try Program.succeed(["export"] + store))
             try Program.succeed(["check"] + store)
         }
@@ -69,7 +70,9 @@ import Testing
                 + #""timestamp":"2023-11-14T12:34:56Z","comment":"DELIVERED"}]}"#)
         let history = try server.get("/api/cards/ZYW8890/history")
         #expect(Self.count(#""occurred_at""#, in: history.body) == 3)
-        #expect(history.body.contains(#""status":"returned","occurred_at":"2023-11-14T08:00:00Z","phone":null"#))
+        #expect(
+            history.body.contains(
+                #""status":"returned","occurred_at":"2023-11-14T08:00:00Z","phone":null"#))
     }
 
     private static func count(_ part: String, in text: String) -> Int {

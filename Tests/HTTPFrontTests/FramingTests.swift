@@ -26,7 +26,8 @@ struct FramingTests {
         #expect(wrong == [])
     }
 
-    /// A header name is a token: letters, digits and the fifteen marks of RFC 9110, and nothing else.
+    /// A header name is a token: letters, digits and the fifteen marks of RFC 9110, and nothing
+    /// else.
     @Test func refusal_isInvalidName_whenAnyByteIsNoTokenCharacter() {
         let allowed = Set(
             Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789".utf8)
