@@ -78,6 +78,12 @@ public final class CardStore: Sendable {
         // A read comes first: a store that is complete already must open beside a long writer.
         let existing: Databases? = try environment.read { transaction in
             guard let meta = try transaction.openDatabase(StoredDatabase.meta.rawValue) else {
+                // All our databases are made in one transaction: without `meta`, whatever else
+                // is there is somebody else's.
+                let main = try transaction.openMainDatabase()
+                guard try transaction.entryCount(of: main) == 0 else {
+                    throw StoreError.foreign(directory: directory)
+                }
                 return nil
             }
             let schema = try MetaValue.read(MetaValue.schema, transaction, meta)[0]

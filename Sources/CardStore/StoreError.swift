@@ -64,6 +64,9 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case LMDBError.versionMismatch.rawValue:
             self = .damaged(
                 database: "data.mdb", what: "its LMDB version is not the one linked here")
+        case LMDBError.incompatible.rawValue:
+            // A name of ours is a plain entry or a database of another kind.
+            self = .foreign(directory: directory)
         default: self = .failed(error.description)
         }
     }

@@ -26,6 +26,7 @@ public struct LMDBError: RawRepresentable, Error, Equatable, Sendable, CustomStr
     public static let invalid = LMDBError(rawValue: MDB_INVALID)
     public static let versionMismatch = LMDBError(rawValue: MDB_VERSION_MISMATCH)
     public static let corrupted = LMDBError(rawValue: MDB_CORRUPTED)
+    public static let incompatible = LMDBError(rawValue: MDB_INCOMPATIBLE)
     public static let notFound = LMDBError(rawValue: MDB_NOTFOUND)
 
     /// Two errors are equal when their codes are.

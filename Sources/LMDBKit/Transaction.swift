@@ -50,6 +50,14 @@ public struct ReadTransaction: Transaction, ~Copyable {
         try LMDBKit.openDatabase(handle, name, flags: 0)
     }
 
+    /// The unnamed database, which holds an entry for each named one. Every environment has it.
+    public func openMainDatabase() throws(LMDBError) -> Database {
+        guard let database = try LMDBKit.openDatabase(handle, nil, flags: 0) else {
+            preconditionFailure("the main database is always found")
+        }
+        return database
+    }
+
     @_lifetime(borrow self)
     public func value(of key: RawSpan, in database: Database) throws(LMDBError) -> RawSpan? {
         guard let value = try get(handle, database, key) else { return nil }
@@ -173,7 +181,7 @@ private func get(
 }
 
 private func openDatabase(
-    _ transaction: OpaquePointer, _ name: String, flags: UInt32
+    _ transaction: OpaquePointer, _ name: String?, flags: UInt32
 ) throws(LMDBError) -> Database? {
     var handle: MDB_dbi = 0
     let code = mdb_dbi_open(transaction, name, flags, &handle)
