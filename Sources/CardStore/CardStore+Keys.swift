@@ -85,7 +85,7 @@ extension CardStore {
         }
     }
 
-    /// Stores a key; durable when this returns.
+    /// Stores a key, replacing what was stored under its hash; durable when this returns.
     ///
     /// - Parameter onlyIfFirst: stores nothing when there is a key already, of whatever process.
     /// - Returns: whether the key was stored.
@@ -93,11 +93,17 @@ extension CardStore {
     public func addKey(_ key: StoredKey, onlyIfFirst: Bool = false) throws -> Bool {
         try write { transaction in
             if onlyIfFirst, try transaction.entryCount(of: databases.keys) > 0 { return false }
+            let old = try keyChecksum(hash: key.hash, transaction)
             let record = APIKeyRecord.encode(key)
             try transaction.put(
                 record.span.bytes, for: key.hash.span.bytes, in: databases.keys)
             var totals = try DatabaseTotals(reading: .keys, transaction, databases.meta)
-            totals.add(try Self.verifyKey(record.span.bytes, hash: key.hash.span.bytes))
+            let new = try Self.verifyKey(record.span.bytes, hash: key.hash.span.bytes)
+            if let old {
+                totals.replace(old, with: new)
+            } else {
+                totals.add(new)
+            }
             try finishKeys(totals, &transaction)
             return true
         }
