@@ -150,7 +150,7 @@ extension CardStore {
     public func changes(after: UInt64, limit: Int) throws -> Changes {
         try read { transaction in
             let newest = try lastSequence(transaction)
-            guard after < newest else { return .cards([], last: after) }
+            guard after < newest, limit > 0 else { return .cards([], last: after) }
             return try transaction.withCursor(over: databases.changes) { cursor in
                 var cards: [CardID] = []
                 var last = after
