@@ -168,7 +168,7 @@ private struct OpenCheck {
     private mutating func checkChanges(
         _ transaction: borrowing ReadTransaction, _ expected: inout Totals
     ) throws {
-        let last = try store.lastSequence(transaction)
+        let last = try metaValue(MetaValue.sequence, transaction)
         try transaction.withCursor(over: store.databases.changes) { cursor in
             var previous: UInt64?
             var found = try cursor.moveToFirst()
@@ -194,6 +194,7 @@ private struct OpenCheck {
                 }
                 found = try cursor.moveToNext()
             }
+            guard let last else { return }
             if let previous, previous != last {
                 note(.changes, "the log ends at \(previous), and the last sequence is \(last)")
             } else if previous == nil, last != 0 {
@@ -202,9 +203,22 @@ private struct OpenCheck {
         }
     }
 
+    /// A number in `meta`; nil, and noted, when it is not what was written.
+    private mutating func metaValue(
+        _ name: String, _ transaction: borrowing ReadTransaction
+    ) throws -> UInt64? {
+        do {
+            return try MetaValue.read(name, transaction, store.databases.meta)[0]
+        } catch StoreError.damaged(_, let what) {
+            note(.meta, what)
+            return nil
+        }
+    }
+
     private mutating func checkKeys(
         _ transaction: borrowing ReadTransaction, _ expected: inout Totals
     ) throws {
+        _ = try metaValue(MetaValue.keysVersion, transaction)
         try transaction.withCursor(over: store.databases.keys) { cursor in
             var found = try cursor.moveToFirst()
             while found {

@@ -6,7 +6,7 @@ import Testing
 /// What a card's history promises in memory, held by the files: any order, repetition and split
 /// into submissions, commits and processes ends in the same bytes.
 struct StorePropertyTests {
-    @Test(arguments: UInt64(1)...6)
+    @Test(arguments: UInt64(1)...4)
     func commit_endsInTheSameBytes_whateverTheOrderAndSplit(_ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let facts = try Self.drawFacts(&random)
