@@ -149,7 +149,19 @@ public final class CardWriter: Sendable {
             }
         } catch {
             let error = (error as? StoreError) ?? .failed("\(error)")
-            if !error.isRoom { stopWriting(error) }
+            if !error.isRoom {
+                stopWriting(error)
+            } else if group.count > 1 {
+                // The group had no room, but a part of it may have: voids above all.
+                for submission in group {
+                    if let failure {
+                        submission.completion(.failure(.store(failure)))
+                    } else {
+                        commit([submission], follow: follow)
+                    }
+                }
+                return
+            }
             for submission in group {
                 submission.completion(.failure(.store(error)))
             }
