@@ -55,6 +55,18 @@ private func page(
     return cards
 }
 
+/// Runs `body` on threads of its own, and waits for all of them.
+private func runThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    let done = DispatchSemaphore(value: 0)
+    for worker in 0..<count {
+        Thread.detachNewThread {
+            body(worker)
+            done.signal()
+        }
+    }
+    for _ in 0..<count { done.wait() }
+}
+
 struct CardIndexTests {
     /// Inserts, replacements and removals, with every look-up against a Dictionary.
     @Test(arguments: UInt64(1)...4)
@@ -128,15 +140,20 @@ struct CardIndexTests {
         let isDone = Atomic(false)
         let problems = Mutex<[String]>([])
         let reads = Atomic(0)
-        DispatchQueue.concurrentPerform(iterations: 3) { worker in
+        runThreads(3) { worker in
             do {
                 if worker == 0 {
-                    for version in 2..<400 {
+                    defer { isDone.store(true, ordering: .releasing) }
+                    // Goes on until the readers have had their turns among the versions.
+                    var version = 2
+                    while reads.load(ordering: .relaxed) < 2_000,
+                        problems.withLock({ $0.isEmpty })
+                    {
                         for id in ids {
                             try Card(id, version: version, phones: 7).insert(into: index)
                         }
+                        version += 1
                     }
-                    isDone.store(true, ordering: .releasing)
                     return
                 }
                 var newest: [CardID: UInt32] = [:]
@@ -169,7 +186,7 @@ struct CardIndexTests {
             }
         }
         #expect(problems.withLock { $0 } == [])
-        #expect(reads.load(ordering: .relaxed) > 0)
+        #expect(reads.load(ordering: .relaxed) >= 2_000)
         #expect(index.checkInvariants() == [])
     }
 }
