@@ -77,7 +77,9 @@ let package = Package(
         .testTarget(name: "LMDBKitTests", dependencies: ["LMDBKit"], swiftSettings: settings),
         .testTarget(name: "GnuTLSKitTests", dependencies: ["GnuTLSKit"], swiftSettings: settings),
         .testTarget(name: "HTTPFrontTests", dependencies: ["HTTPFront"], swiftSettings: settings),
-        .testTarget(name: "CardModelTests", dependencies: ["CardModel"], swiftSettings: settings),
+        .testTarget(
+            name: "CardModelTests", dependencies: ["CardModel"], exclude: ["Fixtures"],
+            swiftSettings: settings),
         .testTarget(
             name: "CardIndexTests", dependencies: ["CardIndex", "CardModel"],
             swiftSettings: settings),

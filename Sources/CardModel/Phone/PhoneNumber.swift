@@ -39,31 +39,23 @@ public struct PhoneNumber: Comparable, Hashable, Sendable, CustomStringConvertib
     public var e164: String { "+" + String(digits) }
 
     /// The country calling code and the last two digits, for logs: `+971*******14`.
+    ///
+    /// Shows neither the calling code nor more than that when the code is unknown.
     public var masked: String {
         let text = String(digits)
-        let codeLength = Self.callingCodeLength(text)
-        let hidden = max(0, text.count - codeLength - 2)
-        guard hidden > 0 else { return "+" + String(repeating: "*", count: text.count) }
-        return "+" + text.prefix(codeLength) + String(repeating: "*", count: hidden)
-            + text.suffix(2)
+        var shown = 0
+        var code = 0
+        for (index, byte) in text.utf8.prefix(3).enumerated() {
+            code = code * 10 + Int(byte - UInt8(ascii: "0"))
+            if PhonePlan.main(callingCode: code) != nil {
+                shown = index + 1
+                break
+            }
+        }
+        let hidden = text.utf8.count - shown - 2
+        guard hidden > 0 else { return "+" + String(repeating: "*", count: text.utf8.count) }
+        return "+\(text.prefix(shown))\(String(repeating: "*", count: hidden))\(text.suffix(2))"
     }
 
     public var description: String { masked }
-
-    /// Country calling codes are prefix-free: 1 and 7 have one digit, the codes listed by ITU-T
-    /// E.164 below have two, all others three.
-    private static func callingCodeLength(_ text: String) -> Int {
-        let head = text.utf8.prefix(2).map { Int($0 - UInt8(ascii: "0")) }
-        switch head.first {
-        case 1, 7: return 1
-        default: break
-        }
-        guard head.count == 2 else { return 3 }
-        switch head[0] * 10 + head[1] {
-        case 20, 27, 28, 30...34, 36, 39, 40, 41, 43...49, 51...58, 60...66, 81...84, 86, 89...95,
-            98:
-            return 2
-        default: return 3
-        }
-    }
 }

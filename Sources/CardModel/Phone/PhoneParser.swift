@@ -1,0 +1,92 @@
+/// Turns the phone numbers that partners write into E.164.
+///
+/// The text is cleaned first: white space and quotes around it, a float's tail (`585949014.0`), and
+/// scientific notation that kept all digits (`5.85949014E+08`). What the rest means is decided as by
+/// libphonenumber: parsed for the region, and kept if its length is possible (and not possible
+/// within an area only). International and national prefixes, separators, letters on the keypad,
+/// extensions, `tel:` URIs and digits of other scripts all work as they do there.
+///
+/// Digits with the usual separators take one pass over the bytes and no allocation; letters and
+/// whatever else is not ASCII punctuation go through `PhoneText`.
+public struct PhoneParser: Sendable {
+    private let plan: PhonePlan
+    private let placeholders: Set<PhoneNumber>
+
+    /// - Parameters:
+    ///   - region: where a number without a country calling code belongs.
+    ///   - placeholders: numbers that stand for "no number"; `parse` refuses them.
+    public init(region: PhoneRegion, placeholders: Set<PhoneNumber> = []) {
+        self.plan = region.plan
+        self.placeholders = placeholders
+    }
+
+    /// The number that `text` (UTF-8; at most 250 characters) means.
+    public func parse(_ text: Span<UInt8>) throws(PhoneError) -> PhoneNumber {
+        let text = text.extracting(PhoneNotation.trimmed(text))
+        guard !text.isEmpty else { throw .empty }
+        var digits = PhoneDigits()
+        var hasPlus = false
+        if !(try PhoneNotation.scan(text, into: &digits, &hasPlus)) {
+            digits = PhoneDigits()
+            if !(try PhoneNotation.expandScientific(text, into: &digits, &hasPlus)) {
+                digits = PhoneDigits()
+                (digits, hasPlus) = try PhoneText(text).digits()
+            }
+        }
+        let number = try number(digits, hasPlus: hasPlus)
+        if !placeholders.isEmpty, placeholders.contains(number) { throw .placeholder }
+        return number
+    }
+
+    private func number(
+        _ digits: PhoneDigits, hasPlus: Bool
+    ) throws(PhoneError) -> PhoneNumber {
+        var national = digits
+        let code = try removeCallingCode(from: &national, hasPlus: hasPlus)
+        // Every code that was found has a main plan; without one the region's own plan decides.
+        let numberPlan = PhonePlan.main(callingCode: code) ?? plan
+        guard national.count >= 2 else { throw .tooShort }
+
+        var stripped = national
+        numberPlan.removeNationalPrefix(from: &stripped)
+        switch numberPlan.lengthError(stripped.count) {
+        case nil, .tooLong: national = stripped
+        default: break  // The prefix was part of a short number.
+        }
+        guard national.count >= 2 else { throw .tooShort }
+        guard national.count <= 17 else { throw .tooLong }
+
+        // Regions that share a calling code are held to the lengths of the main one.
+        let mainPlan = PhonePlan.main(callingCode: numberPlan.callingCode) ?? numberPlan
+        if let error = mainPlan.lengthError(national.count) { throw error }
+        var value = UInt64(numberPlan.callingCode)
+        for offset in 0..<national.count { value = value * 10 + UInt64(national[offset]) }
+        guard let number = PhoneNumber(digits: value) else { throw .tooLong }
+        return number
+    }
+
+    /// Takes a country calling code off the front: behind `+`, behind an international prefix, or
+    /// the region's own at the front of a number that makes no sense otherwise. 0 if there is none.
+    private func removeCallingCode(
+        from digits: inout PhoneDigits, hasPlus: Bool
+    ) throws(PhoneError) -> Int {
+        if hasPlus {
+            guard digits.count > 2 else { throw .tooShort }
+            let code = digits.removeCallingCode()
+            if code != 0 { return code }
+            // People write +00971… and even +0…; what follows the plus gets a second reading.
+        }
+        if plan.removeInternationalPrefix(from: &digits) {
+            guard digits.count > 2 else { throw .tooShort }
+            let code = digits.removeCallingCode()
+            guard code != 0 else { throw .invalidCountryCode }
+            return code
+        }
+        if let national = plan.nationalNumber(behindCallingCodeIn: digits) {
+            digits = national
+            return plan.callingCode
+        }
+        guard !hasPlus else { throw .invalidCountryCode }
+        return 0
+    }
+}
