@@ -82,8 +82,8 @@ enum PhoneNotation {
         return true
     }
 
-    /// Collects the digits of a number in scientific notation, `5.85949014E+08`; false when the text
-    /// is something else. A decimal comma, as some spreadsheets write it, is as good as a point.
+    /// Collects the digits of a number in scientific notation, `5.85949014E+08`; false when the
+    /// text is something else. A decimal comma, as some spreadsheets write it, is as good as a point.
     static func expandScientific(
         _ text: Span<UInt8>, into digits: inout PhoneDigits, _ hasPlus: inout Bool
     ) throws(PhoneError) -> Bool {

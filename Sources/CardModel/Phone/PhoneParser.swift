@@ -1,15 +1,17 @@
 /// Turns the phone numbers that partners write into E.164.
 ///
-/// The text is cleaned first: white space and quotes around it, a float's tail (`585949014.0`), and
-/// scientific notation that kept all digits (`5.85949014E+08`). What the rest means is decided as by
-/// libphonenumber: parsed for the region, and kept if its length is possible (and not possible
-/// within an area only). International and national prefixes, separators, letters on the keypad,
-/// extensions, `tel:` URIs and digits of other scripts all work as they do there.
+/// The text is cleaned first: white space and quotes around it, a float's tail (`585949014.0`),
+/// and scientific notation that kept all digits (`5.85949014E+08`). What the rest means is decided
+/// as by libphonenumber: parsed for the region, and kept if its length is possible (and not
+/// possible within an area only). International and national prefixes, separators, letters on the
+/// keypad, extensions, `tel:` URIs and digits of other scripts all work as they do there.
 ///
 /// Digits with the usual separators take one pass over the bytes and no allocation; letters and
 /// whatever else is not ASCII punctuation go through `PhoneText`.
 public struct PhoneParser: Sendable {
     private let plan: PhonePlan
+    /// Of the regions that share the region's calling code, the main one's plan.
+    private let mainPlan: PhonePlan
     private let placeholders: Set<PhoneNumber>
 
     /// - Parameters:
@@ -17,6 +19,7 @@ public struct PhoneParser: Sendable {
     ///   - placeholders: numbers that stand for "no number"; `parse` refuses them.
     public init(region: PhoneRegion, placeholders: Set<PhoneNumber> = []) {
         self.plan = region.plan
+        self.mainPlan = PhonePlan.main(callingCode: plan.callingCode) ?? plan
         self.placeholders = placeholders
     }
 
@@ -43,8 +46,10 @@ public struct PhoneParser: Sendable {
     ) throws(PhoneError) -> PhoneNumber {
         var national = digits
         let code = try removeCallingCode(from: &national, hasPlus: hasPlus)
-        // Every code that was found has a main plan; without one the region's own plan decides.
-        let numberPlan = PhonePlan.main(callingCode: code) ?? plan
+        // A calling code leads to its main plan; without one the region's own plan decides.
+        let codePlan =
+            code == mainPlan.callingCode ? mainPlan : PhonePlan.main(callingCode: code)
+        let numberPlan = codePlan ?? plan
         guard national.count >= 2 else { throw .tooShort }
 
         var stripped = national
@@ -57,8 +62,7 @@ public struct PhoneParser: Sendable {
         guard national.count <= 17 else { throw .tooLong }
 
         // Regions that share a calling code are held to the lengths of the main one.
-        let mainPlan = PhonePlan.main(callingCode: numberPlan.callingCode) ?? numberPlan
-        if let error = mainPlan.lengthError(national.count) { throw error }
+        if let error = (codePlan ?? mainPlan).lengthError(national.count) { throw error }
         var value = UInt64(numberPlan.callingCode)
         for offset in 0..<national.count { value = value * 10 + UInt64(national[offset]) }
         guard let number = PhoneNumber(digits: value) else { throw .tooLong }

@@ -7,7 +7,7 @@ extension PhonePlan {
     /// The release of `phonenumbers` that these tables restate.
     static let tableVersion = "9.0.43"
 
-    /// The plans of all regions by their code, then those of worldwide calling codes (001).
+    /// The plans of all regions by code, then those of worldwide calling codes (001).
     static let all: [PhonePlan] = [
         PhonePlan("AC", 247, 0x60, 0x0, 6, 1, 0, nil),
         PhonePlan("AD", 376, 0x340, 0x0, 17, 1, 0, nil),

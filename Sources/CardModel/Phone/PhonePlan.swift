@@ -1,8 +1,8 @@
 /// The numbering plan of a region, or of a calling code that serves the whole world.
 ///
-/// The rows are in `PhonePlan+Table.swift`, generated from libphonenumber's metadata. The rules that
-/// read them follow libphonenumber's `parse` and `is_possible_number_with_reason`, step by step:
-/// `Scripts/compare-phones` holds the two against each other.
+/// The rows are in `PhonePlan+Table.swift`, generated from libphonenumber's metadata. The rules
+/// that read them follow libphonenumber's `parse` and `is_possible_number_with_reason`, step by
+/// step: `Scripts/compare-phones` holds the two against each other.
 struct PhonePlan: Sendable {
     /// Two letters, the first in the high byte; or `worldwide`.
     let region: UInt16

@@ -1,5 +1,5 @@
-/// A region with a numbering plan of its own, by its ISO 3166-1 code: the region from which a number
-/// without a country calling code is taken to be dialled.
+/// A region with a numbering plan of its own, by its ISO 3166-1 code: the region from which a
+/// number without a country calling code is taken to be dialled.
 public struct PhoneRegion: Hashable, Sendable, CustomStringConvertible {
     /// The region's place in `PhonePlan.all`.
     private let index: UInt8
