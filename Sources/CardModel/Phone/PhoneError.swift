@@ -6,7 +6,7 @@ public enum PhoneError: Error, Equatable, Sendable, CustomStringConvertible {
     case notANumber
     /// A spreadsheet wrote the number in scientific notation with too few digits to restore it.
     case lostDigits
-    /// The country calling code, or the region the number needs, is unknown.
+    /// No country has the calling code that the number begins with.
     case invalidCountryCode
     /// Fewer digits than any number of that country has.
     case tooShort

@@ -10,13 +10,11 @@ public struct PhoneNumber: Comparable, Hashable, Sendable, CustomStringConvertib
     /// The E.164 digits, country calling code first. Never 0.
     public let digits: UInt64
 
-    /// E.164 allows 15 digits, but numbers in use are longer (a German extension line, Japanese
-    /// toll-free numbers of 17 national digits); 19 is the longest that any region's plan allows.
-    static let digitCountMax = 19
-
     /// Wraps E.164 digits; `nil` for 0 and for more than 19 digits.
     ///
-    /// Does not ask whether a numbering plan allows the number: `PhoneParser` does.
+    /// The standard allows 15, but numbers in use are longer (German extension lines, Japanese
+    /// toll-free numbers), and 19 is the most that any region's plan has. Does not ask whether a
+    /// plan allows this number: `PhoneParser` does.
     public init?(digits: UInt64) {
         guard digits > 0, digits <= 9_999_999_999_999_999_999 else { return nil }
         self.digits = digits
