@@ -24,6 +24,14 @@ public struct APIKey: Sendable {
         self.text = text
     }
 
+    /// Whether a text, without white space around it, has the shape of a key.
+    public static func isKey(_ text: String) -> Bool {
+        let key = text.split(whereSeparator: \.isWhitespace)
+        guard key.count == 1, key[0].hasPrefix("\(prefix)") else { return false }
+        let digits = key[0].dropFirst(3)
+        return digits.count == 2 * byteCount && digits.allSatisfy(\.isHexDigit)
+    }
+
     /// What the store keeps.
     public var hash: [UInt8] { SHA256.hash(Array(text.utf8).span) }
 

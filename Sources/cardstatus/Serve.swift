@@ -98,7 +98,7 @@ struct Serve: AsyncParsableCommand {
 
         let store = try self.store.openStore(settings, create: true)
         let lock = try locked(store)
-        try createFirstKey(store, settings, logger)
+        try createFirstKey(store, settings, isInsecure: isInsecure, logger)
         let access = try access(
             serverConfiguration.addresses, store, isInsecure: isInsecure, logger)
 
@@ -184,11 +184,12 @@ struct Serve: AsyncParsableCommand {
     // MARK: Keys
 
     private func createFirstKey(
-        _ store: CardStore, _ settings: Settings, _ logger: Logger
+        _ store: CardStore, _ settings: Settings, isInsecure: Bool, _ logger: Logger
     ) throws {
         guard let path = firstKeyFile ?? settings.variable("CARDSTATUS_FIRST_KEY_FILE"),
-            try store.keys().isEmpty
+            !isInsecure, try store.keys().isEmpty
         else { return }
+        try removeStaleKeyFile(path)
         let key = APIKey()
         // The file comes first: a key that nobody can read would lock everybody out.
         var file = try ResultOutput.file(path)
@@ -201,6 +202,17 @@ struct Serve: AsyncParsableCommand {
         if isStored {
             logger.notice("the store had no API key; created one", metadata: ["file": "\(path)"])
         }
+    }
+
+    /// A start that was cut off between file and store leaves a key that opens nothing. Any other
+    /// file is somebody's, and stays.
+    private func removeStaleKeyFile(_ path: String) throws {
+        guard let bytes = FileManager.default.contents(atPath: path) else { return }
+        guard APIKey.isKey(String(decoding: bytes, as: UTF8.self)) else {
+            throw CommandFailure.failed(
+                "--first-key-file: '\(path)' exists and holds no API key; it is left alone")
+        }
+        try FileManager.default.removeItem(atPath: path)
     }
 
     /// Without a key, only loopback addresses are safe to listen on.
