@@ -85,10 +85,11 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "CardCSVTests", dependencies: ["CardCSV"], swiftSettings: settings),
         .testTarget(
-            name: "CardStoreTests", dependencies: ["CardStore", "CardModel"],
+            name: "CardStoreTests", dependencies: ["CardStore", "CardModel", "LMDBKit"],
             swiftSettings: settings),
         .testTarget(
-            name: "CardServiceTests", dependencies: ["CardService", "CardStore", "CardModel"],
+            name: "CardServiceTests",
+            dependencies: ["CardService", "CardIndex", "CardStore", "CardModel", "LMDBKit"],
             swiftSettings: settings),
         .testTarget(
             name: "CardFeedsTests",

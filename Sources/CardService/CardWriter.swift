@@ -149,10 +149,11 @@ public final class CardWriter: Sendable {
             }
         } catch {
             let error = (error as? StoreError) ?? .failed("\(error)")
-            if !error.isRoom {
+            if !error.isContained {
                 stopWriting(error)
             } else if group.count > 1 {
-                // The group had no room, but a part of it may have: voids above all.
+                // What one submission met need not stop the others: voids have room where new
+                // events have none, and most touch no damaged record.
                 for submission in group {
                     if let failure {
                         submission.completion(.failure(.store(failure)))
@@ -170,7 +171,7 @@ public final class CardWriter: Sendable {
 
     /// After an I/O error nobody knows what the disk holds (a retried fsync may report success for
     /// pages that were lost), so nothing more is written until the process starts anew.
-    private func stopWriting(_ error: StoreError) {
+    func stopWriting(_ error: StoreError) {
         let waiting = queue.withLock { queue in
             queue.failure = error
             defer {
@@ -205,11 +206,11 @@ public enum WriteError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension StoreError {
-    /// Whether the store only lacks room: nothing is broken, and writing goes on once there is
-    /// some.
-    var isRoom: Bool {
+    /// Whether the commit failed cleanly, so that others can succeed: there is no room now, or a
+    /// record that it needed is damaged. Everything else leaves it open what the disk holds.
+    var isContained: Bool {
         switch self {
-        case .mapFull, .diskFull: true
+        case .mapFull, .diskFull, .damaged: true
         default: false
         }
     }

@@ -50,17 +50,26 @@ extension CardStore {
     ///   as it was.
     public func commit(_ submissions: [[CardFact]]) throws -> CommitResult {
         let hasNewEvents = submissions.contains { $0.contains { !$0.event.isVoid } }
-        let limitBytes = Double(environment.mapSizeBytes) * Self.newEventsMapShare
-        if hasNewEvents, Double(environment.usedBytes) > limitBytes {
-            throw StoreError.mapFull(
-                usedBytes: environment.usedBytes, mapSizeBytes: environment.mapSizeBytes)
-        }
+        if hasNewEvents { try checkRoomForNewEvents() }
         return try write { transaction in
             var commit = try OpenCommit(transaction, databases)
             for facts in submissions {
                 try commit.apply(facts, &transaction)
             }
             return try commit.finish(&transaction)
+        }
+    }
+
+    /// The file's highest page only ever rises, so when it has come near the map's end, the free
+    /// pages below it are counted: writing comes back when there are enough again.
+    private func checkRoomForNewEvents() throws {
+        let limitBytes = Int(Double(environment.mapSizeBytes) * Self.newEventsMapShare)
+        guard environment.usedBytes > limitBytes else { return }
+        let freePages = try read { try $0.freePageCount() }
+        let usedBytes = environment.usedBytes - freePages * environment.pageSizeBytes
+        guard usedBytes <= limitBytes else {
+            throw StoreError.mapFull(
+                usedBytes: usedBytes, mapSizeBytes: environment.mapSizeBytes)
         }
     }
 }

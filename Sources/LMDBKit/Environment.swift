@@ -99,7 +99,7 @@ public final class Environment: @unchecked Sendable {
         return info
     }
 
-    private var pageSizeBytes: Int {
+    public var pageSizeBytes: Int {
         var stat = MDB_stat()
         let code = mdb_env_stat(handle, &stat)
         precondition(code == 0, "mdb_env_stat fails only without an environment")

@@ -58,6 +58,21 @@ public struct ReadTransaction: Transaction, ~Copyable {
         return database
     }
 
+    /// Pages of the data file that hold nothing and will be used again. Costs a pass over LMDB's
+    /// list of them, which mdb_stat's own source reads the same way: database 0, whose values begin
+    /// with their number of pages.
+    public func freePageCount() throws -> Int {
+        try withCursor(over: Database(handle: 0)) { cursor in
+            var count = 0
+            var found = try cursor.moveToFirst()
+            while found {
+                count += cursor.value.leadingInteger
+                found = try cursor.moveToNext()
+            }
+            return count
+        }
+    }
+
     @_lifetime(borrow self)
     public func value(of key: RawSpan, in database: Database) throws(LMDBError) -> RawSpan? {
         guard let value = try get(handle, database, key) else { return nil }
@@ -167,6 +182,14 @@ extension RawSpan {
     init(_ value: MDB_val) {
         let bytes = UnsafeRawBufferPointer(start: value.mv_data, count: value.mv_size)
         self = _overrideLifetime(RawSpan(_unsafeBytes: bytes), borrowing: ())
+    }
+}
+
+extension RawSpan {
+    /// The machine word at the front; 0 when there is not even that.
+    fileprivate var leadingInteger: Int {
+        guard byteCount >= MemoryLayout<Int>.size else { return 0 }
+        return unsafeLoadUnaligned(fromByteOffset: 0, as: Int.self)
     }
 }
 

@@ -1,4 +1,5 @@
 import CardModel
+import LMDBKit
 import Testing
 
 @testable import CardStore
@@ -183,6 +184,33 @@ struct CommitTests {
         try fixture.reopen()
         _ = try fixture.store.commit([big])
         #expect(try fixture.store.copy("C")?.second == 199)
+        try fixture.finish()
+    }
+
+    /// New events come back by themselves once pages are free again, though the file's highest page
+    /// never falls.
+    @Test func commit_takesNewEventsAgain_whenThereIsRoomAgain() throws {
+        let fixture = try StoreFixture(mapSizeBytes: 64 * 4_096)
+        let environment = fixture.store.environment
+        let page = [UInt8](repeating: 1, count: 4_000)
+        let ballast = try environment.write { try $0.createDatabase("ballast") }
+        for number in UInt8(0)..<60 {
+            do {
+                try environment.write { transaction in
+                    try transaction.put(page.span.bytes, for: [number].span.bytes, in: ballast)
+                }
+            } catch LMDBError.mapFull {
+                break
+            }
+        }
+        #expect(throws: StoreError.self) { _ = try fixture.store.commit([[try fact("A", 1)]]) }
+        for number in UInt8(0)..<60 {
+            try environment.write { transaction in
+                _ = try transaction.remove([number].span.bytes, from: ballast)
+            }
+        }
+        _ = try fixture.store.commit([[try fact("A", 1)]])
+        #expect(try fixture.store.copy("A")?.second == 1)
         try fixture.finish()
     }
 
