@@ -60,14 +60,16 @@ extension CardStore {
         }
     }
 
-    /// The file's highest page only ever rises, so when it has come near the map's end, the free
-    /// pages below it are counted: writing comes back when there are enough again.
+    /// The file's highest page only ever rises, so once it has come near the map's end, the free
+    /// pages below it are counted: writing comes back when there are enough of them. That takes
+    /// more than it took to stop, since every commit leaves a few pages free that the next one
+    /// cannot use yet.
     private func checkRoomForNewEvents() throws {
-        let limitBytes = Int(Double(environment.mapSizeBytes) * Self.newEventsMapShare)
-        guard environment.usedBytes > limitBytes else { return }
+        let mapSize = Double(environment.mapSizeBytes)
+        guard Double(environment.usedBytes) > mapSize * Self.newEventsMapShare else { return }
         let freePages = try read { try $0.freePageCount() }
         let usedBytes = environment.usedBytes - freePages * environment.pageSizeBytes
-        guard usedBytes <= limitBytes else {
+        guard Double(usedBytes) <= mapSize * Self.newEventsAgainMapShare else {
             throw StoreError.mapFull(
                 usedBytes: usedBytes, mapSizeBytes: environment.mapSizeBytes)
         }

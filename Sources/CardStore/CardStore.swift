@@ -16,6 +16,9 @@ public final class CardStore: Sendable {
     /// New events stop when this share of the map is used, so that there is room left for voids.
     static let newEventsMapShare = 0.95
 
+    /// New events come back when, after that, no more than this share is in use.
+    static let newEventsAgainMapShare = 0.90
+
     public let directory: String
     let environment: Environment
     let databases: Databases

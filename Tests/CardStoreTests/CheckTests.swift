@@ -67,10 +67,10 @@ struct CheckTests {
             "cards: card A: the value has 0 bytes, less than a head",
             "cards: card B: the checksum does not match",
             "times: has 4 entries, and 'cards' calls for 2",
-            "cards: 3 entries were written, and 1 can be accounted for",
+            "cards: 3 entries were written, and 1 are accounted for",
             "phones: has 2 entries, and 'cards' calls for 0",
-            "phones: 2 entries were written, and 0 can be accounted for",
-            "times: 4 entries were written, and 2 can be accounted for",
+            "phones: 2 entries were written, and 0 are accounted for",
+            "times: 4 entries were written, and 2 are accounted for",
         ])
     }
 
@@ -120,10 +120,10 @@ struct CheckTests {
             "phones: card A: has an entry for a phone that is not its",
             "changes: card A: changed, but there is no such card",
             "times: has 4 entries, and 'cards' calls for 3",
-            "cards: 3 entries were written, and 2 can be accounted for",
+            "cards: 3 entries were written, and 2 are accounted for",
             "phones: has 2 entries, and 'cards' calls for 1",
-            "phones: 2 entries were written, and 1 can be accounted for",
-            "times: 4 entries were written, and 3 can be accounted for",
+            "phones: 2 entries were written, and 1 are accounted for",
+            "times: 4 entries were written, and 3 are accounted for",
         ])
         #expect(
             throws: StoreError.damaged(
@@ -203,17 +203,17 @@ struct CheckTests {
         try fixture.remove(SequenceKey.encode(2), from: .changes)
         try fixture.finish(expecting: [
             "changes: there is a hole between 1 and 3",
-            "changes: 3 entries were written, and 2 can be accounted for",
+            "changes: 3 entries were written, and 2 are accounted for",
         ])
         try fixture.remove(SequenceKey.encode(3), from: .changes)
         try fixture.finish(expecting: [
             "changes: the log ends at 1, and the last sequence is 3",
-            "changes: 3 entries were written, and 1 can be accounted for",
+            "changes: 3 entries were written, and 1 are accounted for",
         ])
         try fixture.remove(SequenceKey.encode(1), from: .changes)
         try fixture.finish(expecting: [
             "changes: the log is empty, and the last sequence is 3",
-            "changes: 3 entries were written, and 0 can be accounted for",
+            "changes: 3 entries were written, and 0 are accounted for",
         ])
     }
 
@@ -231,7 +231,7 @@ struct CheckTests {
             "changes: the entry 1 names no card",
             "changes: card NONE: changed, but there is no such card",
             "changes: key 4 is malformed",
-            "changes: 3 entries were written, and 4 can be accounted for",
+            "changes: 3 entries were written, and 4 are accounted for",
         ])
         #expect(
             throws: StoreError.damaged(database: "changes", what: "an entry is malformed")
@@ -248,7 +248,7 @@ struct CheckTests {
         try fixture.writeMeta(entry, [right.count + 1, right.digest])
         try fixture.finish(expecting: [
             "\(name): \(right.count + 1) entries were written,"
-                + " and \(right.count) can be accounted for"
+                + " and \(right.count) are accounted for"
         ])
         try fixture.writeMeta(entry, [right.count, right.digest ^ 1])
         try fixture.finish(expecting: [

@@ -199,7 +199,7 @@ struct CommitTests {
                 try environment.write { transaction in
                     try transaction.put(page.span.bytes, for: [number].span.bytes, in: ballast)
                 }
-            } catch LMDBError.mapFull {
+            } catch let error as LMDBError where error == .mapFull {
                 break
             }
         }

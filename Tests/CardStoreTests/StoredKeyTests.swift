@@ -62,7 +62,7 @@ struct StoredKeyTests {
         #expect(throws: damage) { _ = try fixture.store.removeKey(hash: key(1).hash) }
         try fixture.finish(expecting: [
             "keys: key 1: an API key's record is not what was written",
-            "keys: 1 entries were written, and 0 can be accounted for",
+            "keys: 1 entries were written, and 0 are accounted for",
         ])
     }
 }
