@@ -1,4 +1,3 @@
-internal import CardModel
 internal import Glibc
 
 /// Where the rows that a run rejected, or has warnings for, are written for a person to mend: a CSV
@@ -89,52 +88,5 @@ struct ProblemFile: ~Copyable {
         guard buffer.count >= count, !buffer.isEmpty else { return }
         try output?.write(buffer)
         buffer.removeAll(keepingCapacity: true)
-    }
-}
-
-/// Hides what looks like a payment card's number, so that none is copied from a partner's file.
-enum CardNumberMask {
-    /// Replaces the digits, save the last four, of every run of 13 to 19 digits that passes the Luhn
-    /// check; single spaces and dashes may stand between the digits.
-    static func apply(to bytes: inout [UInt8]) {
-        var index = 0
-        while index < bytes.count {
-            guard isDigit(bytes[index]) else {
-                index += 1
-                continue
-            }
-            var places: [Int] = []
-            while index < bytes.count {
-                if isDigit(bytes[index]) {
-                    places.append(index)
-                } else if !isSeparator(bytes[index]) || index + 1 >= bytes.count
-                    || !isDigit(bytes[index + 1])
-                {
-                    break
-                }
-                index += 1
-            }
-            let digits = places.map { Int(bytes[$0] - UInt8(ascii: "0")) }
-            if (13...19).contains(digits.count), passesLuhn(digits) {
-                for place in places.dropLast(4) { bytes[place] = UInt8(ascii: "*") }
-            }
-        }
-    }
-
-    private static func isDigit(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-    }
-
-    private static func isSeparator(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "-")
-    }
-
-    private static func passesLuhn(_ digits: [Int]) -> Bool {
-        var sum = 0
-        for (place, digit) in digits.reversed().enumerated() {
-            let doubled = digit * 2
-            sum += place % 2 == 0 ? digit : (doubled > 9 ? doubled - 9 : doubled)
-        }
-        return sum % 10 == 0
     }
 }

@@ -77,18 +77,13 @@ public struct CardID: Hashable, Comparable, Sendable {
 
     public static func < (a: Self, b: Self) -> Bool { a.bytes < b.bytes }
 
-    /// 13 to 19 digits whose Luhn sum (ISO/IEC 7812-1, annex B) is a multiple of ten.
     private var looksLikeCardNumber: Bool {
-        guard (13...19).contains(count) else { return false }
-        var sum = 0
+        guard Luhn.cardNumberCounts.contains(count) else { return false }
+        var luhn = Luhn()
         for place in 0..<count {
-            let byte = bytes[count - 1 - place]
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return false }
-            let digit = Int(byte - UInt8(ascii: "0"))
-            let doubled = digit * 2
-            sum += place % 2 == 0 ? digit : (doubled > 9 ? doubled - 9 : doubled)
+            guard luhn.append(bytes[place]) else { return false }
         }
-        return sum % 10 == 0
+        return luhn.isCardNumber
     }
 
     private static func hasFloatTail(_ text: Span<UInt8>, in range: Range<Int>) -> Bool {
