@@ -93,7 +93,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "CardFeedsTests",
-            dependencies: ["CardFeeds", "CardService", "CardStore", "CardModel"],
+            dependencies: ["CardFeeds", "CardCSV", "CardService", "CardStore", "CardModel"],
             swiftSettings: settings),
         .testTarget(
             name: "CardAPITests",

@@ -1,0 +1,121 @@
+import CardFeeds
+import CardModel
+import CardService
+import CardStore
+import Foundation
+import Testing
+
+/// A new store, a writer and a folder for problems: what a program that loads files has.
+final class LoadingStore {
+    /// 2023-12-01T00:00:00Z: shortly after the samples.
+    static let now: Int64 = 1_701_388_800
+
+    let directory: ScratchDirectory
+    let store: CardStore
+    private let writer: BatchWriter
+    private var runs = 0
+
+    init(mapSizeBytes: Int = 1 << 30) throws {
+        directory = try ScratchDirectory()
+        store = try CardStore(
+            directory: directory.path + "/store", create: true, mapSizeBytes: mapSizeBytes)
+        writer = BatchWriter(store: store, pauseMs: 0)
+    }
+
+    deinit {
+        writer.stop()
+    }
+
+    var problemDirectory: String { directory.path + "/problems" }
+
+    /// A loader as a command makes one for each file.
+    func loader(
+        _ mode: FileLoader.Mode = .add, problemDirectory: String? = nil, runName: String? = nil,
+        onProgress: @escaping (FileProgress) -> Void = { _ in }
+    ) -> FileLoader {
+        runs += 1
+        return FileLoader(
+            writer: writer, mode: mode,
+            problemDirectory: problemDirectory ?? self.problemDirectory,
+            runName: runName ?? "run\(runs)", nowSeconds: Self.now, onProgress: onProgress)
+    }
+
+    /// Writes the bytes to a file and reads that.
+    @discardableResult
+    func load(
+        _ bytes: [UInt8], _ mode: FileLoader.Mode = .add, as feed: String = "delivered",
+        _ feeds: FeedSet = .samples
+    ) throws -> FileReport {
+        let path = try directory.write(bytes, to: "input\(runs).csv")
+        return try loader(mode).load(path, as: try feeds.profile(named: feed))
+    }
+
+    @discardableResult
+    func load(
+        _ text: String, _ mode: FileLoader.Mode = .add, as feed: String = "delivered",
+        _ feeds: FeedSet = .samples
+    ) throws -> FileReport {
+        try load(Array(text.utf8), mode, as: feed, feeds)
+    }
+
+    /// Every event of every card, a line each, after a check of the whole store.
+    func contents(sourceLocation: SourceLocation = #_sourceLocation) throws -> [String] {
+        let report = try store.check()
+        #expect(report.findings == [], sourceLocation: sourceLocation)
+        var lines: [String] = []
+        try store.forEachHistory { card, history in
+            for event in history.events {
+                let identity = event.identity
+                lines.append(
+                    [
+                        card.text, identity.occurredAt.iso8601, "\(identity.status)",
+                        "\(identity.feed)", identity.reference.text, event.phone?.e164 ?? "",
+                        event.comment.text, event.isVoid ? "void" : "",
+                    ].joined(separator: "|"))
+            }
+        }
+        return lines
+    }
+
+    /// The current state of every card, a line each.
+    func states() throws -> [String] {
+        var lines: [String] = []
+        _ = try store.forEachCard { card in
+            lines.append(
+                "\(card.id.text)|\(card.status)|\(card.updatedAt.iso8601)|\(card.phone?.e164 ?? "")")
+        }
+        return lines
+    }
+
+    func fileNames(in directory: String) throws -> [String] {
+        guard FileManager.default.fileExists(atPath: directory) else { return [] }
+        return try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
+    }
+}
+
+extension FeedSet {
+    /// The partners' four feeds, whose files the repository has as samples.
+    static let samples: FeedSet = {
+        do {
+            return try Configuration.builtIn().feeds
+        } catch {
+            preconditionFailure("the built-in configuration must be right: \(error)")
+        }
+    }()
+}
+
+/// A generator whose seed can be printed and given again.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    /// SplitMix64.
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
