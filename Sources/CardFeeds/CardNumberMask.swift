@@ -1,40 +1,82 @@
 internal import CardModel
 
 /// Hides what looks like a payment card's number, so that none is copied from a partner's file.
+///
+/// A number may be written in groups with gaps between them, and other digits may stand next to
+/// it. So every sequence of neighbouring groups is tried, and all digits but the last four of those
+/// are hidden that have 13 to 19 digits and pass the Luhn check.
 enum CardNumberMask {
-    /// Replaces the digits, save the last four, of every run of 13 to 19 digits that passes the Luhn
-    /// check; single spaces and dashes may stand between the digits.
-    static func apply(to bytes: inout [UInt8]) {
+    /// What is taken for a card's number.
+    enum Scope {
+        /// Whatever passes the check.
+        case all
+        /// The same without Unix time in milliseconds and phones dialled with `00`, which a person
+        /// who mends a row needs to see: one in ten passes the check, but no card's number is like
+        /// them.
+        case likely
+    }
+
+    /// How far from a digit something can stand that decides whether it is hidden: 19 groups with
+    /// gaps between them, and a byte that shows where each ends. What is masked in pieces needs
+    /// that many bytes around each.
+    static let reachBytes = 19 + 18 * gapBytesMax + 1
+
+    private static let gapBytesMax = 3
+
+    static func apply(to bytes: inout [UInt8], _ scope: Scope) {
+        // Found first and hidden last: a digit can be part of several sequences.
+        var hidden: [Int] = []
+        var groups: [Range<Int>] = []
         var index = 0
         while index < bytes.count {
             guard isDigit(bytes[index]) else {
                 index += 1
                 continue
             }
-            var places: [Int] = []
-            while index < bytes.count {
-                if isDigit(bytes[index]) {
-                    places.append(index)
-                } else if !isSeparator(bytes[index]) || index + 1 >= bytes.count
-                    || !isDigit(bytes[index + 1])
-                {
-                    break
-                }
-                index += 1
+            let start = index
+            while index < bytes.count, isDigit(bytes[index]) { index += 1 }
+            if let last = groups.last, !isGap(bytes[last.upperBound..<start]) { groups = [] }
+            groups.append(start..<index)
+            if groups.count > Luhn.cardNumberCounts.upperBound { groups.removeFirst() }
+            appendPlaces(of: groups, in: bytes, scope, to: &hidden)
+        }
+        for place in hidden { bytes[place] = UInt8(ascii: "*") }
+    }
+
+    /// The digits to hide of the numbers that end with the last group.
+    private static func appendPlaces(
+        of groups: [Range<Int>], in bytes: [UInt8], _ scope: Scope, to hidden: inout [Int]
+    ) {
+        var count = 0
+        for first in groups.indices.reversed() {
+            count += groups[first].count
+            if count > Luhn.cardNumberCounts.upperBound { return }
+            guard count >= Luhn.cardNumberCounts.lowerBound else { continue }
+            if scope == .likely, isTimeOrPhone(bytes[groups[first].lowerBound], count: count) {
+                continue
             }
+            let places = groups[first...].joined()
             var luhn = Luhn()
             for place in places { luhn.append(bytes[place]) }
-            if luhn.isCardNumber {
-                for place in places.dropLast(4) { bytes[place] = UInt8(ascii: "*") }
-            }
+            if luhn.isCardNumber { hidden.append(contentsOf: places.dropLast(4)) }
         }
+    }
+
+    /// No card's number begins with 0, and the few that begin with 1 have 15 digits.
+    private static func isTimeOrPhone(_ first: UInt8, count: Int) -> Bool {
+        first == UInt8(ascii: "0") || (first == UInt8(ascii: "1") && count == 13)
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
     }
 
-    private static func isSeparator(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "-")
+    /// A few spaces and dashes, also the no-break space (C2 A0) that spreadsheets leave behind.
+    private static func isGap(_ bytes: ArraySlice<UInt8>) -> Bool {
+        bytes.count <= gapBytesMax
+            && bytes.allSatisfy { byte in
+                byte == UInt8(ascii: " ") || byte == UInt8(ascii: "-") || byte == 0xC2
+                    || byte == 0xA0
+            }
     }
 }

@@ -11,12 +11,15 @@ struct ColumnMap {
     init(header: borrowing CSVRow, _ profile: FeedProfile) throws(HeaderError) {
         if let problem = header.problem { throw .unreadable("\(problem)") }
         var titles: [String] = []
+        var names: [HeaderName] = []
         for index in 0..<header.fieldCount {
-            titles.append(header.withField(index) { String(decoding: Array($0), as: UTF8.self) })
+            let bytes = header.withField(index) { Array($0) }
+            names.append(HeaderName(String(decoding: bytes, as: UTF8.self)))
+            // Where there is no header, this is a row, and has what rows have.
+            titles.append(ShownText.make(bytes, scalarsMax: 40))
         }
-        self.titles = titles.map(Self.shown)
+        self.titles = titles
 
-        let names = titles.map(HeaderName.init)
         var used: Set<Int> = []
         for (column, rule) in profile.columns {
             let wanted = Set(rule.titles.map(HeaderName.init))
@@ -40,15 +43,6 @@ struct ColumnMap {
         }
         unusedTitles = names.indices
             .filter { !used.contains($0) && !names[$0].text.isEmpty }.map { self.titles[$0] }
-    }
-
-    /// A title may be anything when the file is not what it seems, so it is cut and made printable.
-    private static func shown(_ title: String) -> String {
-        let printable = title.unicodeScalars.prefix(40).map { scalar in
-            scalar.properties.generalCategory == .control || scalar == "\u{FFFD}"
-                ? "?" : String(scalar)
-        }
-        return printable.joined() + (title.unicodeScalars.count > 40 ? "…" : "")
     }
 }
 

@@ -182,7 +182,7 @@ private struct FileRun: ~Copyable {
                     for problem in reading.problems {
                         report.note(problem, line: row.line, isReject: false)
                         try warnings.append(
-                            problem, line: row.line, file, row.byteRange, masksCardNumbers: false)
+                            problem, line: row.line, file, row.byteRange, hiding: hidden(problem))
                     }
                 }
                 try add(fact)
@@ -190,8 +190,7 @@ private struct FileRun: ~Copyable {
                 for problem in reading.problems {
                     report.note(problem, line: row.line, isReject: true)
                     try rejects.append(
-                        problem, line: row.line, file, row.byteRange,
-                        masksCardNumbers: problem.code.hasPrefix("card_id"))
+                        problem, line: row.line, file, row.byteRange, hiding: hidden(problem))
                 }
             }
         } catch let error as FileError {
@@ -201,6 +200,12 @@ private struct FileRun: ~Copyable {
         } catch {
             preconditionFailure("these calls throw nothing else, not \(error)")
         }
+    }
+
+    /// A row can have a card's number wherever a partner put one, whatever its problem is.
+    private func hidden(_ problem: RowProblem) -> CardNumberMask.Scope? {
+        if profile.allowsCardNumbers { return nil }
+        return problem.code == CardIDError.looksLikeCardNumber.code ? .all : .likely
     }
 
     private mutating func add(_ fact: CardFact) throws(WriteError) {

@@ -23,11 +23,10 @@ struct ProblemFile: ~Copyable {
 
     /// Appends a row whose bytes are read from `file` at `range`.
     ///
-    /// - Parameter masksCardNumbers: whether digits that look like a payment card's number are
-    ///   replaced, save the last four.
+    /// - Parameter hiding: which card numbers are not copied; nil for none.
     mutating func append(
         _ problem: RowProblem, line: Int, _ file: borrowing InputFile, _ range: Range<Int>,
-        masksCardNumbers: Bool
+        hiding scope: CardNumberMask.Scope?
     ) throws(FileError) {
         try open()
         appendField(Array(file.path.utf8))
@@ -45,9 +44,7 @@ struct ProblemFile: ~Copyable {
         var start = range.lowerBound
         while start < range.upperBound {
             let end = min(start + Self.pieceBytes, range.upperBound)
-            var bytes = try file.bytes(in: start..<end)
-            if masksCardNumbers { CardNumberMask.apply(to: &bytes) }
-            appendEscaped(bytes)
+            try appendPiece(start..<end, of: range, file, hiding: scope)
             try flush(atLeast: Self.bufferBytes)
             start = end
         }
@@ -71,13 +68,32 @@ struct ProblemFile: ~Copyable {
         buffer.append(contentsOf: Self.header)
     }
 
+    /// Appends a part of a row. What stands around it is read too: a card's number can begin in
+    /// one piece and end in the next.
+    private mutating func appendPiece(
+        _ piece: Range<Int>, of row: Range<Int>, _ file: borrowing InputFile,
+        hiding scope: CardNumberMask.Scope?
+    ) throws(FileError) {
+        guard let scope else {
+            appendEscaped(try file.bytes(in: piece)[...])
+            return
+        }
+        let reach = CardNumberMask.reachBytes
+        let around =
+            max(row.lowerBound, piece.lowerBound - reach)..<min(
+                row.upperBound, piece.upperBound + reach)
+        var bytes = try file.bytes(in: around)
+        CardNumberMask.apply(to: &bytes, scope)
+        appendEscaped(bytes.dropFirst(piece.lowerBound - around.lowerBound).prefix(piece.count))
+    }
+
     private mutating func appendField(_ bytes: [UInt8]) {
         buffer.append(UInt8(ascii: "\""))
-        appendEscaped(bytes)
+        appendEscaped(bytes[...])
         buffer.append(UInt8(ascii: "\""))
     }
 
-    private mutating func appendEscaped(_ bytes: [UInt8]) {
+    private mutating func appendEscaped(_ bytes: ArraySlice<UInt8>) {
         for byte in bytes {
             if byte == UInt8(ascii: "\"") { buffer.append(byte) }
             buffer.append(byte)

@@ -173,17 +173,16 @@ struct RowReader {
                 warnings.append(
                     RowProblem(
                         code: "phone_\(error.code)", column: map.titles[index],
-                        message: "\(error): '\(Self.shown(text))'; the event has no phone"))
+                        message: "\(error): '\(shown(text))'; the event has no phone"))
                 return nil
             }
         }
     }
 
     /// The raw text of a phone, as a warning shows it.
-    private static func shown(_ text: Span<UInt8>) -> String {
-        let cut = text.extracting(first: 64)
-        let scalars = String(decoding: [UInt8](cut), as: UTF8.self).unicodeScalars
-        return scalars.map { $0.properties.generalCategory == .control ? "?" : String($0) }.joined()
+    private func shown(_ text: Span<UInt8>) -> String {
+        ShownText.make(
+            Array(text), scalarsMax: 64, hidesCardNumbers: !profile.allowsCardNumbers)
     }
 
     /// Columns without which ``ColumnMap`` refuses a header; rows that lack them were rejected.
