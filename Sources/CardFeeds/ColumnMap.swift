@@ -21,7 +21,8 @@ struct ColumnMap {
         self.titles = titles
 
         var used: Set<Int> = []
-        for (column, rule) in profile.columns {
+        for column in FeedProfile.Column.allCases {
+            guard let rule = profile.columns[column] else { continue }
             let wanted = Set(rule.titles.map(HeaderName.init))
             let places = names.indices.filter { wanted.contains(names[$0]) }
             if places.count > 1 {

@@ -77,19 +77,23 @@ struct RowReader {
     private func checkFieldCount(_ row: borrowing CSVRow) throws(Rejection) {
         let expected = map.titles.count
         for index in expected..<max(expected, row.fieldCount) {
-            let isEmpty = row.withField(index) { $0.isEmpty }
-            if !isEmpty {
+            let isBlank = row.withField(index) { $0.isBlank }
+            if !isBlank {
                 throw Rejection(
                     problem: RowProblem(
                         code: "too_many_fields", column: nil,
                         message: "the row has \(row.fieldCount) fields, and the header \(expected)"))
             }
         }
-        for (column, index) in map.indices where index >= row.fieldCount {
-            guard profile.columns[column]?.isRequired == true else { continue }
+        var firstMissing: Int?
+        for (column, index) in map.indices
+        where index >= row.fieldCount && profile.columns[column]?.isRequired == true {
+            firstMissing = min(firstMissing ?? index, index)
+        }
+        if let firstMissing {
             throw Rejection(
                 problem: RowProblem(
-                    code: "too_few_fields", column: map.titles[index],
+                    code: "too_few_fields", column: map.titles[firstMissing],
                     message: "the row has \(row.fieldCount) fields, and the header \(expected)"))
         }
     }
@@ -191,6 +195,17 @@ struct RowReader {
             preconditionFailure("a header without an essential column is refused")
         }
         return index
+    }
+}
+
+extension Span<UInt8> {
+    /// Whether there is nothing but spaces and tabs.
+    fileprivate var isBlank: Bool {
+        for index in indices
+        where self[index] != UInt8(ascii: " ") && self[index] != UInt8(ascii: "\t") {
+            return false
+        }
+        return true
     }
 }
 
