@@ -95,10 +95,12 @@ struct OutputFile: ~Copyable {
     let path: String
     private var descriptor: CInt
 
-    /// Fails when there is a file of that name.
-    init(creating path: String) throws(FileError) {
-        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    /// nil when there is a file of that name.
+    init?(creating path: String) throws(FileError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        if descriptor < 0, errno == EEXIST { return nil }
         guard descriptor >= 0 else { throw FileError(path: path) }
+        self.descriptor = descriptor
         self.path = path
     }
 

@@ -92,8 +92,7 @@ public struct FileLoader {
             var run = FileRun(
                 report: FileReport(path: path, feed: profile.id), profile: profile, mode: mode,
                 nowSeconds: nowSeconds, writer: writer,
-                rejects: ProblemFile(path: problemPath(path, "rejects")),
-                warnings: ProblemFile(path: problemPath(path, "warnings")))
+                rejects: problemFile(path, "rejects"), warnings: problemFile(path, "warnings"))
             var reader = CSVReader(
                 dialect: CSVDialect(delimiter: profile.delimiter), maxRowBytes: Self.maxRowBytes)
             let buffer = UnsafeMutableRawBufferPointer.allocate(
@@ -127,9 +126,9 @@ public struct FileLoader {
         }
     }
 
-    private func problemPath(_ path: String, _ kind: String) -> String {
-        let name = path.split(separator: "/").last.map(String.init) ?? "input"
-        return "\(problemDirectory)/\(runName)-\(name).\(kind).csv"
+    private func problemFile(_ path: String, _ kind: String) -> ProblemFile {
+        ProblemFile(
+            directory: problemDirectory, runName: runName, sourcePath: path, kind: kind)
     }
 }
 
@@ -227,8 +226,8 @@ private struct FileRun: ~Copyable {
         report.counts = try writer.flush()
         try rejects.close()
         try warnings.close()
-        if rejects.hasRows { report.rejectsPath = rejects.path }
-        if warnings.hasRows { report.warningsPath = warnings.path }
+        report.rejectsPath = rejects.path
+        report.warningsPath = warnings.path
         return report
     }
 }

@@ -11,15 +11,29 @@ struct ProblemFile: ~Copyable {
     private static let pieceBytes = 1 << 20
     private static let bufferBytes = 1 << 16
 
-    let path: String
+    /// The bytes that a file system allows for a name, and how many files may want the same one.
+    private static let nameBytesMax = 255
+    private static let sameNamesMax = 999
+
+    private let directory: String
+    private let runName: String
+    private let sourceName: String
+    private let kind: String
+    /// The file's path, once it has a row.
+    private(set) var path: String?
     private var output: OutputFile?
     private var buffer: [UInt8] = []
 
-    init(path: String) {
-        self.path = path
+    /// - Parameters:
+    ///   - runName: begins the file's name.
+    ///   - sourcePath: the file that the rows come from; its name follows, as far as there is room.
+    ///   - kind: ends the name, before `.csv`.
+    init(directory: String, runName: String, sourcePath: String, kind: String) {
+        self.directory = directory
+        self.runName = runName
+        self.kind = kind
+        sourceName = sourcePath.split(separator: "/").last.map(String.init) ?? "input"
     }
-
-    var hasRows: Bool { output != nil }
 
     /// Appends a row whose bytes are read from `file` at `range`.
     ///
@@ -54,18 +68,34 @@ struct ProblemFile: ~Copyable {
 
     /// Makes the file durable, when there is one.
     mutating func close() throws(FileError) {
-        guard hasRows else { return }
+        guard output != nil else { return }
         try flush(atLeast: 0)
         try output?.close()
     }
 
     private mutating func open() throws(FileError) {
-        guard !hasRows else { return }
-        let directory = path.split(separator: "/", omittingEmptySubsequences: false)
-            .dropLast().joined(separator: "/")
+        guard output == nil else { return }
         if mkdir(directory, 0o700) != 0, errno != EEXIST { throw FileError(path: directory) }
-        output = try OutputFile(creating: path)
-        buffer.append(contentsOf: Self.header)
+        for number in 1...Self.sameNamesMax {
+            let path = "\(directory)/\(name(number))"
+            guard let output = try OutputFile(creating: path) else { continue }
+            self.output = consume output
+            self.path = path
+            buffer.append(contentsOf: Self.header)
+            return
+        }
+        throw FileError(
+            path: "\(directory)/\(name(1))",
+            reason: "this and \(Self.sameNamesMax - 1) more files of the name are there already")
+    }
+
+    /// The file's name, or another one when files of one name are read in one run.
+    private func name(_ number: Int) -> String {
+        let end = (number == 1 ? "" : "-\(number)") + ".\(kind).csv"
+        let room = Self.nameBytesMax - runName.utf8.count - 1 - end.utf8.count
+        var source = sourceName
+        while source.utf8.count > max(room, 0) { source.removeLast() }
+        return "\(runName)-\(source)\(end)"
     }
 
     /// Appends a part of a row. What stands around it is read too: a card's number can begin in
