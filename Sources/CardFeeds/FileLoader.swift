@@ -57,9 +57,6 @@ public struct FileLoader {
     private static let chunkBytes = 1 << 20
     /// The longest row that is read; longer ones are rejected.
     public static let maxRowBytes = 1 << 20
-    /// Facts read between two hand-overs to the writer: sorting more of them together makes
-    /// neighbours in the B+tree of more of them.
-    private static let batchFacts = 16_384
 
     private let writer: BatchWriter
     private let mode: Mode
@@ -86,44 +83,59 @@ public struct FileLoader {
     }
 
     /// Reads one file; everything in it is durable when this returns.
+    ///
+    /// - Throws: ``FileLoadError`` when the file cannot be read to its end. Problems noted until
+    ///   then are in the problem files, and the rows before the failure are in the store, as far as
+    ///   that takes them.
     public func load(_ path: String, as profile: FeedProfile) throws(FileLoadError) -> FileReport {
+        let file: InputFile
         do {
-            let file = try InputFile(path: path)
-            var run = FileRun(
-                report: FileReport(path: path, feed: profile.id), profile: profile, mode: mode,
-                nowSeconds: nowSeconds, writer: writer,
-                rejects: problemFile(path, "rejects"), warnings: problemFile(path, "warnings"))
-            var reader = CSVReader(
-                dialect: CSVDialect(delimiter: profile.delimiter), maxRowBytes: Self.maxRowBytes)
-            let buffer = UnsafeMutableRawBufferPointer.allocate(
-                byteCount: Self.chunkBytes, alignment: 16)
-            defer { buffer.deallocate() }
-            var bytesRead = 0
-            while true {
-                let count = try file.read(into: buffer)
-                if count == 0 { break }
-                bytesRead += count
-                let chunk = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-                let bytes = chunk.assumingMemoryBound(to: UInt8.self)
-                try reader.read(bytes.span) { (row) throws(FileLoadError) in
-                    try run.take(row, file)
-                }
-                onProgress(
-                    FileProgress(
-                        path: path, bytesRead: bytesRead, sizeBytes: file.sizeBytes,
-                        rows: run.report.rows))
-            }
-            try reader.finish { (row) throws(FileLoadError) in try run.take(row, file) }
-            return try run.finish()
-        } catch let error as FileLoadError {
-            throw error
-        } catch let error as FileError {
-            throw .file(error)
-        } catch let error as WriteError {
-            throw .write(path: path, error)
+            file = try InputFile(path: path)
         } catch {
-            preconditionFailure("loading a file throws its own errors only, not \(error)")
+            throw .file(error)
         }
+        var run = FileRun(
+            report: FileReport(path: path, feed: profile.id), profile: profile, mode: mode,
+            nowSeconds: nowSeconds, writer: writer,
+            rejects: problemFile(path, "rejects"), warnings: problemFile(path, "warnings"))
+        var failure: FileLoadError?
+        do throws(FileLoadError) {
+            try read(file, &run)
+        } catch {
+            failure = error
+        }
+        return try run.finish(after: failure)
+    }
+
+    private func read(
+        _ file: borrowing InputFile, _ run: inout FileRun
+    ) throws(FileLoadError) {
+        var reader = CSVReader(
+            dialect: CSVDialect(delimiter: run.profile.delimiter), maxRowBytes: Self.maxRowBytes)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: Self.chunkBytes, alignment: 16)
+        defer { buffer.deallocate() }
+        var bytesRead = 0
+        while true {
+            let count: Int
+            do {
+                count = try file.read(into: buffer)
+            } catch {
+                throw .file(error)
+            }
+            if count == 0 { break }
+            bytesRead += count
+            let chunk = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            let bytes = chunk.assumingMemoryBound(to: UInt8.self)
+            try reader.read(bytes.span) { (row) throws(FileLoadError) in
+                try run.take(row, file)
+            }
+            onProgress(
+                FileProgress(
+                    path: file.path, bytesRead: bytesRead, sizeBytes: file.sizeBytes,
+                    rows: run.report.rows))
+        }
+        try reader.finish { (row) throws(FileLoadError) in try run.take(row, file) }
     }
 
     private func problemFile(_ path: String, _ kind: String) -> ProblemFile {
@@ -134,6 +146,8 @@ public struct FileLoader {
 
 /// The state of reading one file.
 private struct FileRun: ~Copyable {
+    /// Facts read between two hand-overs to the writer: sorting more of them together makes
+    /// neighbours in the B+tree of more of them.
     private static let batchFacts = 16_384
 
     var report: FileReport
@@ -221,13 +235,31 @@ private struct FileRun: ~Copyable {
         facts.removeAll(keepingCapacity: true)
     }
 
-    mutating func finish() throws -> FileReport {
-        try writeBatch()
-        report.counts = try writer.flush()
-        try rejects.close()
-        try warnings.close()
+    /// Ends the run, also one that failed: what was read and noted is not lost. The first failure
+    /// is the one to report; later ones are mostly its consequences.
+    mutating func finish(after failure: FileLoadError?) throws(FileLoadError) -> FileReport {
+        var failure = failure
+        do {
+            try rejects.close()
+        } catch {
+            failure = failure ?? .file(error)
+        }
+        do {
+            try warnings.close()
+        } catch {
+            failure = failure ?? .file(error)
+        }
         report.rejectsPath = rejects.path
         report.warningsPath = warnings.path
+        do {
+            // Also after a failure: the writer counts from flush to flush, and the next file's
+            // count must not hold this one's facts.
+            try writeBatch()
+            report.counts = try writer.flush()
+        } catch {
+            failure = failure ?? .write(path: report.path, error)
+        }
+        if let failure { throw failure }
         return report
     }
 }
