@@ -1,4 +1,753 @@
-/// The API's contract. A test holds it against the routes, and the answers against it.
+/// The API's contract, in OpenAPI 3.1. A test holds it against the routes, and every answer of the
+/// tests against it.
+///
+/// It is written by hand, to be read by people too; the examples are what the server answers when
+/// it has loaded the four files in `Samples`.
 enum OpenAPI {
-    static let document: StaticString = "{}"
+    static let document: StaticString = """
+        {
+          "openapi": "3.1.0",
+          "info": {
+            "title": "cardstatus",
+            "version": "1.0.0",
+            "summary": "Where is this card now?",
+            "description": "Looks up the state of an issuer's cards, by card ID or by phone \
+        number, as the courier partners' reports have it.\\n\\n\
+        **Methods.** Every call is a GET. HEAD works wherever GET does and answers the same \
+        without a body; any other method gets 405 with an `Allow` header. A path with a trailing \
+        slash is the same as without.\\n\\n\
+        **Parameters.** Names and values are percent-encoded. A parameter without a value counts \
+        as not given, one that is given twice is an error (400), and one that a call does not know \
+        is ignored.\\n\\n\
+        **Errors** are `application/problem+json` (RFC 9457). Decide by `type`, which is stable; \
+        `title` and `detail` are for people. A path that is not listed here gets 404 of type \
+        `urn:cardstatus:problem:unknown-route`. A request whose framing is in doubt (a GET with a \
+        body, two lengths, no Host) gets 400, whatever its path, and one with too large a body \
+        413; both close the connection. \
+        `get-card-status` has errors of its own shape for status 400.\\n\\n\
+        **Keys.** The calls that ask for a key below need it wherever the server has keys. A \
+        server that listens on loopback addresses only and has no key answers without.\\n\\n\
+        **Time** is UTC. **Phones** are in E.164 form."
+          },
+          "servers": [{"url": "/"}],
+          "tags": [
+            {"name": "Cards", "description": "Look-ups."},
+            {"name": "Server", "description": "The state of the server itself."}
+          ],
+          "paths": {
+            "/api/cards/{card_id}": {
+              "get": {
+                "operationId": "getCard",
+                "tags": ["Cards"],
+                "summary": "The current state of a card",
+                "description": "The state is that of the card's last event that has not been \
+        voided. The phone is the last one that was reported with such an event.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [
+                  {"$ref": "#/components/parameters/CardID"},
+                  {
+                    "name": "If-None-Match",
+                    "in": "header",
+                    "description": "Entity tags that the client has, or `*`. When the card's is \
+        among them, the answer is 304. Weak tags compare equal to strong ones.",
+                    "schema": {"type": "string"},
+                    "example": "\\"06d5c7346d5c35bf\\""
+                  }
+                ],
+                "responses": {
+                  "200": {
+                    "description": "The card.",
+                    "headers": {
+                      "ETag": {"$ref": "#/components/headers/ETag"},
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/Card"},
+                        "example": {
+                          "card_id": "ZYW8827",
+                          "phone": "+971585949014",
+                          "status": "delivered",
+                          "updated_at": "2023-11-13T09:34:56Z",
+                          "comment": "DELIVERED",
+                          "reference": "A883"
+                        }
+                      }
+                    }
+                  },
+                  "304": {
+                    "description": "The client has the card's current state. No body.",
+                    "headers": {
+                      "ETag": {"$ref": "#/components/headers/ETag"},
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"}
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "404": {"$ref": "#/components/responses/UnknownCard"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/api/cards": {
+              "get": {
+                "operationId": "findCardsByPhone",
+                "tags": ["Cards"],
+                "summary": "The cards of a phone",
+                "description": "All cards whose current phone is this one, in the order of their \
+        IDs, a page at a time. An empty list when there is none.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [
+                  {
+                    "name": "phone",
+                    "in": "query",
+                    "required": true,
+                    "description": "A phone number as people write it. With `+` (as it is, as \
+        `%2B`, or as a space) or `00` in front it has a country code; other forms are dialled from \
+        `region`.",
+                    "schema": {"$ref": "#/components/schemas/WrittenPhone"},
+                    "examples": {
+                      "international": {"value": "+971585949014"},
+                      "national": {"value": "0585949014"}
+                    }
+                  },
+                  {"$ref": "#/components/parameters/Region"},
+                  {
+                    "name": "limit",
+                    "in": "query",
+                    "description": "Cards on a page, at most.",
+                    "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 100}
+                  },
+                  {
+                    "name": "cursor",
+                    "in": "query",
+                    "description": "`next` of the page before.",
+                    "schema": {"$ref": "#/components/schemas/WrittenCardID"},
+                    "example": "ZYW8827"
+                  }
+                ],
+                "responses": {
+                  "200": {
+                    "description": "A page of cards.",
+                    "headers": {"Cache-Control": {"$ref": "#/components/headers/CacheControl"}},
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/CardPage"},
+                        "example": {
+                          "phone": "+971545576586",
+                          "cards": [
+                            {
+                              "card_id": "ZYW7631",
+                              "phone": "+971545576586",
+                              "status": "delivered",
+                              "updated_at": "2023-11-14T12:34:56Z",
+                              "comment": "DELIVERED",
+                              "reference": "A073"
+                            }
+                          ],
+                          "next": null
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/api/cards/{card_id}/history": {
+              "get": {
+                "operationId": "getCardHistory",
+                "tags": ["Cards"],
+                "summary": "Everything that is kept about a card",
+                "description": "The card's events in their order: by time, then by status \
+        (`picked_up`, `delivery_exception`, `delivered`, `returned`), feed and reference. Voided \
+        events are among them; a card that has no others is found here, although it has no state. \
+        A card keeps its last 512 events, and earlier ones where they still matter.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [
+                  {"$ref": "#/components/parameters/CardID"},
+                  {
+                    "name": "limit",
+                    "in": "query",
+                    "description": "Events on a page, at most.",
+                    "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+                  },
+                  {
+                    "name": "cursor",
+                    "in": "query",
+                    "description": "`next` of the page before, as it is.",
+                    "schema": {"$ref": "#/components/schemas/EventCursor"}
+                  }
+                ],
+                "responses": {
+                  "200": {
+                    "description": "A page of events.",
+                    "headers": {"Cache-Control": {"$ref": "#/components/headers/CacheControl"}},
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/HistoryPage"},
+                        "example": {
+                          "card_id": "ZYW8890",
+                          "events": [
+                            {
+                              "status": "picked_up",
+                              "occurred_at": "2023-11-11T23:45:00Z",
+                              "phone": "+971534534534",
+                              "comment": null,
+                              "reference": "465",
+                              "feed": "pickup",
+                              "void": false
+                            },
+                            {
+                              "status": "delivery_exception",
+                              "occurred_at": "2023-11-13T10:00:00Z",
+                              "phone": "+971534534534",
+                              "comment": "User not available",
+                              "reference": "A982",
+                              "feed": "delivery-exceptions",
+                              "void": false
+                            },
+                            {
+                              "status": "returned",
+                              "occurred_at": "2023-11-14T08:00:00Z",
+                              "phone": null,
+                              "comment": null,
+                              "reference": "A982",
+                              "feed": "returned",
+                              "void": false
+                            }
+                          ],
+                          "next": null
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "404": {"$ref": "#/components/responses/UnknownCard"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/api/get-card-status": {
+              "get": {
+                "operationId": "getCardStatus",
+                "tags": ["Cards"],
+                "summary": "Cards by ID, by phone, or by both",
+                "description": "The call of earlier systems, in their shape. With both \
+        parameters, the card must have that ID and that phone. Finding nothing is a success with \
+        an empty list. By phone it gives the first 100 cards and has no pages: `/api/cards` \
+        does.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [
+                  {
+                    "name": "card_id",
+                    "in": "query",
+                    "description": "A card ID. This or `user_mobile` is required.",
+                    "schema": {"$ref": "#/components/schemas/WrittenCardID"},
+                    "example": "ZYW8827"
+                  },
+                  {
+                    "name": "user_mobile",
+                    "in": "query",
+                    "description": "A phone number, written as `phone` of `/api/cards`.",
+                    "schema": {"$ref": "#/components/schemas/WrittenPhone"},
+                    "example": "0585949014"
+                  },
+                  {"$ref": "#/components/parameters/Region"}
+                ],
+                "responses": {
+                  "200": {
+                    "description": "The cards that were found.",
+                    "headers": {"Cache-Control": {"$ref": "#/components/headers/CacheControl"}},
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/CardStatusAnswer"},
+                        "example": {
+                          "status": "success",
+                          "data": [
+                            {
+                              "card_id": "ZYW8827",
+                              "user_mobile": "+971585949014",
+                              "status": "delivered",
+                              "timestamp": "2023-11-13T09:34:56Z",
+                              "comment": "DELIVERED"
+                            }
+                          ]
+                        }
+                      }
+                    }
+                  },
+                  "400": {
+                    "description": "A parameter is malformed, or both are missing. A request \
+        whose framing is in doubt gets a problem, as on every path.",
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/CardStatusError"},
+                        "example": {
+                          "status": "error",
+                          "message": "Please provide either card_id or user_mobile."
+                        }
+                      },
+                      "application/problem+json": {
+                        "schema": {"$ref": "#/components/schemas/Problem"}
+                      }
+                    }
+                  },
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/api/health": {
+              "get": {
+                "operationId": "getHealth",
+                "tags": ["Server"],
+                "summary": "Whether the process is alive",
+                "description": "For liveness probes: restart the server when this fails.",
+                "security": [],
+                "responses": {
+                  "200": {
+                    "description": "It is.",
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/Health"},
+                        "example": {"status": "ok"}
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"}
+                }
+              }
+            },
+            "/api/ready": {
+              "get": {
+                "operationId": "getReadiness",
+                "tags": ["Server"],
+                "summary": "Whether the server should get requests",
+                "description": "For readiness probes and load balancers. The server is ready as \
+        soon as it listens, since it answers from its store while memory fills.",
+                "security": [],
+                "responses": {
+                  "200": {
+                    "description": "It should.",
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/Readiness"},
+                        "example": {"status": "ready", "answers_from": "memory"}
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "503": {
+                    "description": "It should not; `detail` says why. Look-ups that can be \
+        answered still are.",
+                    "content": {
+                      "application/problem+json": {
+                        "schema": {"$ref": "#/components/schemas/Problem"},
+                        "example": {
+                          "type": "urn:cardstatus:problem:not-ready",
+                          "title": "Not ready",
+                          "status": 503,
+                          "detail": "The server is stopping."
+                        }
+                      }
+                    }
+                  }
+                }
+              }
+            },
+            "/metrics": {
+              "get": {
+                "operationId": "getMetrics",
+                "tags": ["Server"],
+                "summary": "Metrics for Prometheus",
+                "description": "Prometheus's text format, version 0.0.4. Labels name routes, \
+        never cards or phones.",
+                "security": [{"bearer": []}, {"header": []}],
+                "responses": {
+                  "200": {
+                    "description": "The metrics.",
+                    "content": {
+                      "text/plain": {
+                        "schema": {"type": "string"},
+                        "example": "# HELP cardstatus_cards Cards in the store.\\n# TYPE \
+        cardstatus_cards gauge\\ncardstatus_cards 3\\n"
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/openapi.json": {
+              "get": {
+                "operationId": "getContract",
+                "tags": ["Server"],
+                "summary": "This document",
+                "security": [],
+                "responses": {
+                  "200": {
+                    "description": "The contract, in OpenAPI 3.1.",
+                    "content": {"application/json": {"schema": {"type": "object"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"}
+                }
+              }
+            }
+          },
+          "components": {
+            "securitySchemes": {
+              "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "`cs_` and 64 hexadecimal digits",
+                "description": "An API key as `Authorization: Bearer KEY`. `cardstatus key \
+        create` makes one. Send it in one header only."
+              },
+              "header": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-API-Key",
+                "description": "The same key in a header of its own."
+              }
+            },
+            "parameters": {
+              "CardID": {
+                "name": "card_id",
+                "in": "path",
+                "required": true,
+                "description": "The card's ID. Letters may be of either case.",
+                "schema": {"$ref": "#/components/schemas/WrittenCardID"},
+                "example": "ZYW8827"
+              },
+              "Region": {
+                "name": "region",
+                "in": "query",
+                "description": "The country, by its ISO 3166-1 code of two letters, from which \
+        a phone without a country code is dialled. Without it, the server's default region.",
+                "schema": {"type": "string", "pattern": "^[A-Za-z]{2}$"},
+                "example": "AE"
+              }
+            },
+            "headers": {
+              "ETag": {
+                "description": "A strong entity tag: the same for the same state of a card, on \
+        every server and after every restart.",
+                "schema": {"type": "string", "pattern": "^\\"[0-9a-f]{16}\\"$"}
+              },
+              "CacheControl": {
+                "description": "Personal data must not stay in a shared cache.",
+                "schema": {"type": "string", "enum": ["private, no-cache"]}
+              },
+              "Allow": {
+                "description": "The methods that the path has.",
+                "schema": {"type": "string"},
+                "example": "GET, HEAD"
+              },
+              "WWWAuthenticate": {
+                "description": "How to send a key.",
+                "schema": {"type": "string"},
+                "example": "Bearer realm=\\"cardstatus\\""
+              }
+            },
+            "responses": {
+              "Malformed": {
+                "description": "The request is malformed; `detail` says where.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:malformed",
+                      "title": "Malformed request",
+                      "status": 400,
+                      "detail": "The parameter 'phone' is missing."
+                    }
+                  }
+                }
+              },
+              "KeyRequired": {
+                "description": "There is no valid API key in the request, or more than one.",
+                "headers": {
+                  "WWW-Authenticate": {"$ref": "#/components/headers/WWWAuthenticate"}
+                },
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:unauthorized",
+                      "title": "API key required",
+                      "status": 401,
+                      "detail": "Send a valid API key as 'Authorization: Bearer KEY' or \
+        'X-API-Key: KEY'."
+                    }
+                  }
+                }
+              },
+              "UnknownCard": {
+                "description": "Nothing is known of the card.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:unknown-card",
+                      "title": "Unknown card",
+                      "status": 404,
+                      "detail": "Nothing that counts has been reported about this card."
+                    }
+                  }
+                }
+              },
+              "MethodNotAllowed": {
+                "description": "The path has other methods than the request's. All calls here \
+        are GET and HEAD, so this answers none of them.",
+                "headers": {"Allow": {"$ref": "#/components/headers/Allow"}},
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:method-not-allowed",
+                      "title": "Method not allowed",
+                      "status": 405,
+                      "detail": "This path allows GET, HEAD."
+                    }
+                  }
+                }
+              },
+              "Failed": {
+                "description": "The answer could not be read from the store. The server's log \
+        says why; other cards may still be answered.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:failed",
+                      "title": "The server failed",
+                      "status": 500,
+                      "detail": "The answer could not be read from the store; the server's log \
+        says why."
+                    }
+                  }
+                }
+              }
+            },
+            "schemas": {
+              "CardID": {
+                "description": "A card's ID in canonical form.",
+                "type": "string",
+                "pattern": "^[A-Z0-9._-]{1,32}$"
+              },
+              "WrittenCardID": {
+                "description": "A card's ID as people write it.",
+                "type": "string",
+                "pattern": "^[A-Za-z0-9._-]{1,32}$"
+              },
+              "Phone": {
+                "description": "A phone number in E.164 form.",
+                "type": "string",
+                "pattern": "^[+][1-9][0-9]{0,18}$"
+              },
+              "PhoneOrNull": {
+                "description": "A phone number in E.164 form; null when none is known.",
+                "type": ["string", "null"],
+                "pattern": "^[+][1-9][0-9]{0,18}$"
+              },
+              "WrittenPhone": {
+                "description": "A phone number as people write it.",
+                "type": "string",
+                "minLength": 1
+              },
+              "Status": {
+                "description": "What a partner last said of the card.",
+                "type": "string",
+                "enum": ["picked_up", "delivery_exception", "delivered", "returned"]
+              },
+              "Time": {
+                "description": "A moment in UTC, to the second, from 2000 to 2099.",
+                "type": "string",
+                "format": "date-time",
+                "pattern": "^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+              },
+              "Comment": {
+                "description": "The partner's words, at most 1,024 bytes of UTF-8; null for \
+        none.",
+                "type": ["string", "null"],
+                "minLength": 1,
+                "maxLength": 1024
+              },
+              "Reference": {
+                "description": "The partner's own ID of the report, at most 64 bytes of UTF-8; \
+        null for none.",
+                "type": ["string", "null"],
+                "minLength": 1,
+                "maxLength": 64
+              },
+              "EventCursor": {
+                "description": "Where a page of events ended.",
+                "type": "string",
+                "pattern": "^([0-9a-f]{2}){7,102}$"
+              },
+              "Card": {
+                "description": "The current state of a card.",
+                "type": "object",
+                "required": [
+                  "card_id", "phone", "status", "updated_at", "comment", "reference"
+                ],
+                "properties": {
+                  "card_id": {"$ref": "#/components/schemas/CardID"},
+                  "phone": {"$ref": "#/components/schemas/PhoneOrNull"},
+                  "status": {"$ref": "#/components/schemas/Status"},
+                  "updated_at": {"$ref": "#/components/schemas/Time"},
+                  "comment": {"$ref": "#/components/schemas/Comment"},
+                  "reference": {"$ref": "#/components/schemas/Reference"}
+                }
+              },
+              "CardPage": {
+                "type": "object",
+                "required": ["phone", "cards", "next"],
+                "properties": {
+                  "phone": {"$ref": "#/components/schemas/Phone"},
+                  "cards": {
+                    "description": "In the order of the IDs' bytes.",
+                    "type": "array",
+                    "maxItems": 100,
+                    "items": {"$ref": "#/components/schemas/Card"}
+                  },
+                  "next": {
+                    "description": "The cursor of the next page; null on the last one.",
+                    "oneOf": [
+                      {"$ref": "#/components/schemas/CardID"},
+                      {"type": "null"}
+                    ]
+                  }
+                }
+              },
+              "Event": {
+                "description": "One thing that a partner reported.",
+                "type": "object",
+                "required": [
+                  "status", "occurred_at", "phone", "comment", "reference", "feed", "void"
+                ],
+                "properties": {
+                  "status": {"$ref": "#/components/schemas/Status"},
+                  "occurred_at": {"$ref": "#/components/schemas/Time"},
+                  "phone": {"$ref": "#/components/schemas/PhoneOrNull"},
+                  "comment": {"$ref": "#/components/schemas/Comment"},
+                  "reference": {"$ref": "#/components/schemas/Reference"},
+                  "feed": {
+                    "description": "The feed that it came from.",
+                    "type": "string",
+                    "pattern": "^[a-z0-9-]{1,32}$"
+                  },
+                  "void": {
+                    "description": "Whether it was undone, so that it does not count.",
+                    "type": "boolean"
+                  }
+                }
+              },
+              "HistoryPage": {
+                "type": "object",
+                "required": ["card_id", "events", "next"],
+                "properties": {
+                  "card_id": {"$ref": "#/components/schemas/CardID"},
+                  "events": {
+                    "type": "array",
+                    "maxItems": 1000,
+                    "items": {"$ref": "#/components/schemas/Event"}
+                  },
+                  "next": {
+                    "description": "The cursor of the next page; null on the last one.",
+                    "oneOf": [
+                      {"$ref": "#/components/schemas/EventCursor"},
+                      {"type": "null"}
+                    ]
+                  }
+                }
+              },
+              "CardStatusAnswer": {
+                "type": "object",
+                "required": ["status", "data"],
+                "properties": {
+                  "status": {"type": "string", "enum": ["success"]},
+                  "data": {
+                    "type": "array",
+                    "maxItems": 100,
+                    "items": {"$ref": "#/components/schemas/CardStatusEntry"}
+                  }
+                }
+              },
+              "CardStatusEntry": {
+                "description": "The current state of a card, in the shape of earlier systems.",
+                "type": "object",
+                "required": ["card_id", "user_mobile", "status", "timestamp", "comment"],
+                "properties": {
+                  "card_id": {"$ref": "#/components/schemas/CardID"},
+                  "user_mobile": {"$ref": "#/components/schemas/PhoneOrNull"},
+                  "status": {"$ref": "#/components/schemas/Status"},
+                  "timestamp": {"$ref": "#/components/schemas/Time"},
+                  "comment": {"$ref": "#/components/schemas/Comment"}
+                }
+              },
+              "CardStatusError": {
+                "type": "object",
+                "required": ["status", "message"],
+                "properties": {
+                  "status": {"type": "string", "enum": ["error"]},
+                  "message": {"type": "string", "minLength": 1}
+                }
+              },
+              "Health": {
+                "type": "object",
+                "required": ["status"],
+                "properties": {"status": {"type": "string", "enum": ["ok"]}}
+              },
+              "Readiness": {
+                "type": "object",
+                "required": ["status", "answers_from"],
+                "properties": {
+                  "status": {"type": "string", "enum": ["ready"]},
+                  "answers_from": {
+                    "description": "Both give the same answers, memory sooner.",
+                    "type": "string",
+                    "enum": ["store", "memory"]
+                  }
+                }
+              },
+              "Problem": {
+                "description": "An error as RFC 9457 has it.",
+                "type": "object",
+                "required": ["type", "title", "status", "detail"],
+                "properties": {
+                  "type": {
+                    "description": "What went wrong, for programs to decide by.",
+                    "type": "string",
+                    "format": "uri",
+                    "enum": [
+                      "urn:cardstatus:problem:malformed",
+                      "urn:cardstatus:problem:unauthorized",
+                      "urn:cardstatus:problem:unknown-card",
+                      "urn:cardstatus:problem:unknown-route",
+                      "urn:cardstatus:problem:method-not-allowed",
+                      "urn:cardstatus:problem:body-too-large",
+                      "urn:cardstatus:problem:failed",
+                      "urn:cardstatus:problem:not-ready"
+                    ]
+                  },
+                  "title": {"type": "string", "minLength": 1},
+                  "status": {
+                    "description": "The answer's status.",
+                    "type": "integer",
+                    "enum": [400, 401, 404, 405, 413, 500, 503]
+                  },
+                  "detail": {"type": "string", "minLength": 1}
+                }
+              }
+            }
+          }
+        }
+        """
 }
