@@ -148,7 +148,7 @@ public struct FileLoader {
 private struct FileRun: ~Copyable {
     /// Facts read between two hand-overs to the writer: sorting more of them together makes
     /// neighbours in the B+tree of more of them.
-    private static let batchFacts = 16_384
+    private static let batchFacts = 100_000
 
     var report: FileReport
     let profile: FeedProfile

@@ -9,7 +9,7 @@ public final class BatchWriter: Sendable {
     private static let submissionFactsMax = 500
 
     /// Facts on their way: enough to keep the writer busy, and a bound for memory.
-    private static let inFlightFactsMax = 50_000
+    private static let inFlightFactsMax = 200_000
 
     private struct Progress: Sendable {
         var inFlightFacts = 0
@@ -21,10 +21,11 @@ public final class BatchWriter: Sendable {
     private let thread: OSThread
     private let progress = Monitor(Progress())
 
-    /// - Parameter pauseMs: how long to leave the store to other processes' writers after each
-    ///   commit.
-    public init(store: CardStore, pauseMs: Int = 2) {
-        let writer = CardWriter(store: store, pauseMs: pauseMs)
+    public init(store: CardStore) {
+        let directory = store.directory
+        let writer = CardWriter(store: store, queueFactsMax: 2 * Self.inFlightFactsMax) {
+            .loading(into: directory)
+        }
         self.writer = writer
         thread = OSThread { writer.run(follow: {}) }
     }

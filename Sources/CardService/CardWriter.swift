@@ -8,12 +8,6 @@ internal import Glibc
 /// Group commit: a commit costs two flushes of the disk however much it holds, so what arrives
 /// during one commit goes into the next together.
 public final class CardWriter: Sendable {
-    /// Facts in one transaction: as many as lately took ``commitTargetMs``, within these bounds.
-    /// LMDB gives its writer lock to one process at a time and not in turn, so a long transaction
-    /// keeps another process's writer waiting (docs/threads.md).
-    static let groupFactsRange = 500...20_000
-    static let commitTargetMs = 50.0
-
     /// How often the thread wakes to look for other processes' commits.
     static let pollIntervalMs = 50
 
@@ -41,16 +35,19 @@ public final class CardWriter: Sendable {
 
     private let store: CardStore
     private let queueFactsMax: Int
-    private let pauseMs: Int
+    private let pace: @Sendable () -> WriterPace
     private let queue: Monitor<Queue>
 
     /// - Parameters:
     ///   - queueFactsMax: facts that may wait; a submission over it is refused.
-    ///   - pauseMs: how long to leave the store to other processes' writers after each commit.
-    public init(store: CardStore, queueFactsMax: Int = 100_000, pauseMs: Int = 0) {
+    ///   - pace: asked before each transaction.
+    public init(
+        store: CardStore, queueFactsMax: Int = 100_000,
+        pace: @escaping @Sendable () -> WriterPace = { .server }
+    ) {
         self.store = store
         self.queueFactsMax = queueFactsMax
-        self.pauseMs = pauseMs
+        self.pace = pace
         self.queue = Monitor(Queue())
     }
 
@@ -88,8 +85,10 @@ public final class CardWriter: Sendable {
     ///   every 50 ms.
     func run(follow: () -> Void) {
         let clock = ContinuousClock()
-        var groupFactsMax = Self.groupFactsRange.lowerBound
+        var groupFactsMax = 0
         while true {
+            let pace = self.pace()
+            groupFactsMax = pace.clamped(groupFactsMax)
             let next: [Submission]? = queue.wait(timeoutMs: Self.pollIntervalMs) { queue in
                 if !queue.submissions.isEmpty {
                     return Self.takeGroup(from: &queue, factsMax: groupFactsMax)
@@ -104,24 +103,12 @@ public final class CardWriter: Sendable {
             let start = clock.now
             commit(group, follow: follow)
             let facts = group.reduce(0) { $0 + $1.facts.count }
-            groupFactsMax = Self.nextGroupFactsMax(
+            groupFactsMax = pace.nextGroupFactsMax(
                 facts: facts, ms: start.duration(to: clock.now) / .milliseconds(1),
                 current: groupFactsMax)
             // A sleep cut short by a signal only shortens the pause.
-            if pauseMs > 0 { usleep(UInt32(pauseMs) * 1_000) }
+            if pace.pauseMs > 0 { usleep(UInt32(pace.pauseMs) * 1_000) }
         }
-    }
-
-    /// Halves the bound after a commit that took too long, raises it by half after a full one that
-    /// took less than half its time.
-    static func nextGroupFactsMax(facts: Int, ms: Double, current: Int) -> Int {
-        var next = current
-        if ms > commitTargetMs {
-            next = current / 2
-        } else if ms < commitTargetMs / 2, facts * 2 > current {
-            next = current + current / 2
-        }
-        return min(max(next, groupFactsRange.lowerBound), groupFactsRange.upperBound)
     }
 
     /// As many submissions as fit in one group, and one at least.

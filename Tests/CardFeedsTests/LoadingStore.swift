@@ -19,7 +19,7 @@ final class LoadingStore {
         directory = try ScratchDirectory()
         store = try CardStore(
             directory: directory.path + "/store", create: true, mapSizeBytes: mapSizeBytes)
-        writer = BatchWriter(store: store, pauseMs: 0)
+        writer = BatchWriter(store: store)
     }
 
     deinit {

@@ -239,7 +239,7 @@ struct CardWriterTests {
         _ facts: Int, _ ms: Int, _ current: Int, _ next: Int
     ) {
         #expect(
-            CardWriter.nextGroupFactsMax(facts: facts, ms: Double(ms), current: current) == next)
+            WriterPace.server.nextGroupFactsMax(facts: facts, ms: Double(ms), current: current) == next)
     }
 
     /// The batch writer sorts, splits, sums up, and starts its sums anew after each flush.
@@ -247,7 +247,7 @@ struct CardWriterTests {
         let scratch = try ScratchDirectory()
         let store = try CardStore(
             directory: scratch.path, create: true, mapSizeBytes: 64 << 20)
-        let writer = BatchWriter(store: store, pauseMs: 0)
+        let writer = BatchWriter(store: store)
         let facts = try (0..<1_200).map { try fact("C\($0 % 900)", $0 % 2) }
         try writer.write(facts)
         try writer.write(facts)
