@@ -61,6 +61,8 @@ extension Array where Element == UInt8 {
 /// Why a file's header does not do.
 public enum HeaderError: Error, Equatable, Sendable, CustomStringConvertible {
     case unreadable(String)
+    /// The file is something else than CSV in UTF-8; the text says what, and what to do about it.
+    case foreignFormat(String)
     case missing([String], found: [String])
     case ambiguous(String, titles: [String])
 
@@ -71,6 +73,8 @@ public enum HeaderError: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .unreadable(let problem):
             return "the header cannot be read: \(problem)"
+        case .foreignFormat(let advice):
+            return advice
         case .missing(let columns, let found):
             let shown = found.prefix(Self.shownTitlesMax).map { "'\($0)'" }
             let more = found.count - shown.count

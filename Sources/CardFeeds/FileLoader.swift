@@ -177,13 +177,9 @@ private struct FileRun: ~Copyable {
         _ row: borrowing CSVRow, _ file: borrowing InputFile
     ) throws(FileLoadError) {
         guard let rows else {
-            do {
-                let map = try ColumnMap(header: row, profile)
-                report.unusedColumns = map.unusedTitles
-                self.rows = RowReader(profile, map, nowSeconds: nowSeconds)
-            } catch {
-                throw .header(path: report.path, error)
-            }
+            let map = try columnMap(row, file)
+            report.unusedColumns = map.unusedTitles
+            self.rows = RowReader(profile, map, nowSeconds: nowSeconds)
             return
         }
         report.rows += 1
@@ -212,6 +208,26 @@ private struct FileRun: ~Copyable {
             throw .write(path: report.path, error)
         } catch {
             preconditionFailure("these calls throw nothing else, not \(error)")
+        }
+    }
+
+    /// Reads the header. When it does not do, the file's first bytes may tell why better than
+    /// titles made of them.
+    private func columnMap(
+        _ header: borrowing CSVRow, _ file: borrowing InputFile
+    ) throws(FileLoadError) -> ColumnMap {
+        do {
+            return try ColumnMap(header: header, profile)
+        } catch {
+            let start: [UInt8]
+            do {
+                start = try file.bytes(
+                    in: 0..<min(file.sizeBytes, ForeignFormat.startBytesMax))
+            } catch {
+                throw .file(error)
+            }
+            let foreign = ForeignFormat.advice(for: start).map(HeaderError.foreignFormat)
+            throw .header(path: report.path, foreign ?? error)
         }
     }
 
