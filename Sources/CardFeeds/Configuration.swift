@@ -33,6 +33,11 @@ public struct Configuration: Sendable {
 
     /// - Parameter source: what errors call the text.
     public init(yaml: String, source: String) throws(ConfigurationError) {
+        guard !YAMLAliases(in: yaml).canMultiply else {
+            throw ConfigurationError(
+                source: source,
+                message: "its aliases stand for too much; write out what they stand for")
+        }
         let root: Node?
         do {
             root = try Yams.compose(yaml: yaml)
@@ -148,6 +153,11 @@ public struct ConfigurationError: Error, Equatable, Sendable, CustomStringConver
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
             self.init(source: source, mark: mark, message: "not YAML: \(problem)")
+        case .reader(let problem, _, _, _):
+            self.init(source: source, message: "not YAML: \(problem)")
+        case .duplicatedKeysInMapping(let keys, let context):
+            let names = keys.map { "'\($0)'" }.joined(separator: ", ")
+            self.init(source: source, mark: context.mark, message: "\(names) stands here twice")
         case let error:
             self.init(source: source, message: "not YAML: \(error.map { "\($0)" } ?? "\(yamsError)")")
         }

@@ -106,6 +106,10 @@ extension FeedProfile {
             if column.isEssential && !isRequired {
                 throw mapping.error(key, "is always required")
             }
+            // It would be found in every column that has no title.
+            if titles.contains(where: { HeaderName($0).text.isEmpty }) {
+                throw mapping.error(key, "has a title that is blank")
+            }
             columns[column] = ColumnRule(titles: titles, isRequired: isRequired)
         }
         return columns

@@ -137,6 +137,10 @@ public enum FeedError: Error, Equatable, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
+        case .unknownFeed(let id, []):
+            "there is no feed '\(id)'; the configuration has no feeds"
+        case .noFeed(let fileName, []):
+            "no feed matches the file name '\(fileName)'; the configuration has no feeds"
         case .unknownFeed(let id, let known):
             "there is no feed '\(id)'; the feeds are \(known.joined(separator: ", "))"
         case .noFeed(let fileName, let patterns):
