@@ -17,7 +17,7 @@ public struct Configuration: Sendable {
         try Configuration(yaml: builtInYAML, source: "the built-in configuration")
     }
 
-    /// - Throws: ``ConfigurationError`` naming the file; with line and column where the text is wrong.
+    /// - Throws: ``ConfigurationError`` naming the file, and line and column where the text is wrong.
     public init(file path: String) throws(ConfigurationError) {
         let bytes: [UInt8]
         do {
@@ -159,7 +159,8 @@ public struct ConfigurationError: Error, Equatable, Sendable, CustomStringConver
             let names = keys.map { "'\($0)'" }.joined(separator: ", ")
             self.init(source: source, mark: context.mark, message: "\(names) stands here twice")
         case let error:
-            self.init(source: source, message: "not YAML: \(error.map { "\($0)" } ?? "\(yamsError)")")
+            let words = error.map { "\($0)" } ?? "\(yamsError)"
+            self.init(source: source, message: "not YAML: \(words)")
         }
     }
 

@@ -58,7 +58,7 @@ struct InputFile: ~Copyable {
         }
     }
 
-    /// Reads bytes from a place, wherever reading stands. Fewer come only when the file got shorter.
+    /// Reads bytes from a place, wherever reading stands. Fewer come when the file got shorter.
     func bytes(in range: Range<Int>) throws(FileError) -> [UInt8] {
         var failure: FileError?
         let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in

@@ -43,8 +43,8 @@ public struct FileProgress: Sendable {
 
 /// Reads partners' files into a store, or undoes what reading them did.
 ///
-/// Loading is safe to repeat and to interrupt: facts that are known already change nothing, and what
-/// was committed stays.
+/// Loading is safe to repeat and to interrupt: facts that are known already change nothing, and
+/// what was committed stays.
 public struct FileLoader {
     /// What loading a file does with each of its rows.
     public enum Mode: Sendable {

@@ -109,12 +109,11 @@ struct ProblemFile: ~Copyable {
             return
         }
         let reach = CardNumberMask.reachBytes
-        let around =
-            max(row.lowerBound, piece.lowerBound - reach)..<min(
-                row.upperBound, piece.upperBound + reach)
-        var bytes = try file.bytes(in: around)
+        let start = max(row.lowerBound, piece.lowerBound - reach)
+        let end = min(row.upperBound, piece.upperBound + reach)
+        var bytes = try file.bytes(in: start..<end)
         CardNumberMask.apply(to: &bytes, scope)
-        appendEscaped(bytes.dropFirst(piece.lowerBound - around.lowerBound).prefix(piece.count))
+        appendEscaped(bytes.dropFirst(piece.lowerBound - start).prefix(piece.count))
     }
 
     private mutating func appendField(_ bytes: [UInt8]) {

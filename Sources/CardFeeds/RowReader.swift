@@ -72,8 +72,8 @@ struct RowReader {
             event: CardEvent(identity: identity, phone: phone(row, &warnings), comment: comment))
     }
 
-    /// A field too many is mostly a comma that nobody quoted, and every column behind it is wrong; a
-    /// field too few may leave a column out. Empty fields at the end mean nothing.
+    /// A field too many is mostly a comma that nobody quoted, and every column behind it is wrong;
+    /// a field too few may leave a column out. Empty fields at the end mean nothing.
     private func checkFieldCount(_ row: borrowing CSVRow) throws(Rejection) {
         let expected = map.titles.count
         for index in expected..<max(expected, row.fieldCount) {
@@ -81,8 +81,7 @@ struct RowReader {
             if !isBlank {
                 throw Rejection(
                     problem: RowProblem(
-                        code: "too_many_fields", column: nil,
-                        message: "the row has \(row.fieldCount) fields, and the header \(expected)"))
+                        code: "too_many_fields", column: nil, message: fieldCounts(row)))
             }
         }
         var firstMissing: Int?
@@ -94,8 +93,12 @@ struct RowReader {
             throw Rejection(
                 problem: RowProblem(
                     code: "too_few_fields", column: map.titles[firstMissing],
-                    message: "the row has \(row.fieldCount) fields, and the header \(expected)"))
+                    message: fieldCounts(row)))
         }
+    }
+
+    private func fieldCounts(_ row: borrowing CSVRow) -> String {
+        "the row has \(row.fieldCount) fields, and the header \(map.titles.count)"
     }
 
     private func cardID(

@@ -26,9 +26,9 @@ struct YAMLAliases {
 
     /// Whether they could stand for more values than any configuration has.
     ///
-    /// With the aliases spread over `n` anchors, each of which stands for aliases of the one before,
-    /// the last stands for at most `(aliases / n)ⁿ` values: their product is greatest when all have
-    /// the same number.
+    /// With the aliases spread over `n` anchors, each of which stands for aliases of the one
+    /// before, the last stands for at most `(aliases / n)ⁿ` values: their product is greatest when
+    /// all have the same number.
     var canMultiply: Bool {
         for levels in stride(from: 1, through: min(anchors, aliases), by: 1) {
             var values = 1.0

@@ -9,8 +9,9 @@ struct YAMLMapping {
     private let name: String
     private var entries: [String: Node] = [:]
 
-    init(_ node: Node, source: String, called name: String, keys: [String]) throws(ConfigurationError)
-    {
+    init(
+        _ node: Node, source: String, called name: String, keys: [String]
+    ) throws(ConfigurationError) {
         self.node = node
         self.source = source
         self.name = name
@@ -23,7 +24,8 @@ struct YAMLMapping {
             guard keys.contains(text) else {
                 throw ConfigurationError(
                     source: source, mark: key.mark,
-                    message: "\(name) has no setting '\(text)'; it has \(keys.joined(separator: ", "))")
+                    message: "\(name) has no setting '\(text)';"
+                        + " it has \(keys.joined(separator: ", "))")
             }
             if value.null == nil { entries[text] = value }
         }
@@ -75,7 +77,8 @@ struct YAMLMapping {
     ) throws(ConfigurationError) -> Int? {
         guard let text = try text(key) else { return nil }
         guard let value = Int(text), range.contains(value) else {
-            throw error(key, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            throw error(
+                key, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return value
     }

@@ -123,7 +123,8 @@ import Testing
         if delimiter.isEmpty {
             #expect(Self.message(yaml).hasSuffix("must be comma, semicolon, tab or pipe"))
         } else {
-            #expect(try Self.configuration(yaml).feeds.profiles[0].delimiter == delimiter.utf8.first)
+            let profile = try Self.configuration(yaml).feeds.profiles[0]
+            #expect(profile.delimiter == delimiter.utf8.first)
         }
     }
 

@@ -34,7 +34,9 @@ import Testing
 
     /// Line ends, the last of which may be missing, and delimiters do not matter.
     @Test(arguments: ["\n", "\r\n", "\r"], [",", ";", "\t", "|"])
-    func load_readsTheSame_whateverSeparatesRowsAndFields(_ end: String, _ delimiter: String) throws {
+    func load_readsTheSame_whateverSeparatesRowsAndFields(
+        _ end: String, _ delimiter: String
+    ) throws {
         let text = (Self.header + Self.row(1) + Self.row(2))
             .replacing(",", with: delimiter).replacing("\n", with: end)
         for input in [text, String(text.unicodeScalars.dropLast(end.unicodeScalars.count))] {
@@ -159,8 +161,8 @@ import Testing
             Issue.record("\(String(describing: error))")
             return
         }
-        let noted = try ProblemTable(
-            loading.problemDirectory + "/full-large.csv.rejects.csv").rows
+        let rejectsPath = loading.problemDirectory + "/full-large.csv.rejects.csv"
+        let noted = try ProblemTable(rejectsPath).rows
         #expect(noted.map(\.rawText) == ["bad"])
     }
 

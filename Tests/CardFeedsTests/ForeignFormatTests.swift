@@ -58,7 +58,9 @@ import Testing
         Foreign(
             "the file is a workbook or an archive; export it as CSV",
             [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1, 0]),
-        Foreign("the file is UTF-16; save it as UTF-8", utf16("\u{645}\u{648}\u{639}\u{62F},ID,\u{648}\u{642}\u{62A},When\r\n")),
+        Foreign(
+            "the file is UTF-16; save it as UTF-8",
+            utf16("\u{645}\u{648}\u{639}\u{62F},ID,\u{648}\u{642}\u{62A},When\r\n")),
         Foreign(
             "the file is not text: its first line has NUL bytes",
             Array("ID,Card,User contact,\u{0}Timestamp\n".utf8)),

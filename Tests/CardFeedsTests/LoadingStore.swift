@@ -81,8 +81,8 @@ final class LoadingStore {
     func states() throws -> [String] {
         var lines: [String] = []
         _ = try store.forEachCard { card in
-            lines.append(
-                "\(card.id.text)|\(card.status)|\(card.updatedAt.iso8601)|\(card.phone?.e164 ?? "")")
+            let phone = card.phone?.e164 ?? ""
+            lines.append("\(card.id.text)|\(card.status)|\(card.updatedAt.iso8601)|\(phone)")
         }
         return lines
     }

@@ -1,6 +1,7 @@
-@testable import CardFeeds
 import CardModel
 import Testing
+
+@testable import CardFeeds
 
 /// Rows under the header `ID,Card ID,User contact,Timestamp,Comment`.
 @Suite struct RowReaderTests {
@@ -24,7 +25,9 @@ import Testing
             self.row = row
         }
 
-        var testDescription: String { "\(code): \(String(decoding: row.prefix(80), as: UTF8.self))" }
+        var testDescription: String {
+            "\(code): \(String(decoding: row.prefix(80), as: UTF8.self))"
+        }
     }
 
     private static let rejects = [

@@ -27,7 +27,7 @@ import Testing
         "ZYW8890|2023-11-14T08:00:00Z|returned|returned|A982|||",
     ]
 
-    /// The four samples end in the same events whatever their order, and a second time adds nothing.
+    /// The four samples end in the same events in every order, and a second time adds nothing.
     @Test func load_givesTheSameCards_inEveryOrderAndAgain() throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: Self.directory).sorted()
         #expect(names.count == 4)
