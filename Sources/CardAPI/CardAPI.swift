@@ -115,9 +115,11 @@ public final class CardAPI: Sendable {
         request.forEachHeader("If-None-Match") { value in
             isKnown = isKnown || EntityTag.matches(tag, ifNoneMatch: value)
         }
+        // A 304 has its body too, which libmicrohttpd keeps back: RFC 9110, 8.6 allows it no other
+        // Content-Length than that of the 200 in its place, and without a body that would be 0.
         var response =
             isKnown
-            ? Response(status: 304)
+            ? Response(status: 304, body: json.bytes)
             : Response(status: 200, contentType: "application/json", body: json.bytes)
         tag.withUnsafeBufferPointer { response.addHeader("ETag", bytes: $0) }
         response.addHeader("Cache-Control", "private, no-cache")
