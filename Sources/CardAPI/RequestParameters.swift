@@ -30,7 +30,9 @@ struct RequestParameters {
 
     func limit(default fallback: Int, max: Int) throws(Failure) -> Int {
         guard let text = try text("limit") else { return fallback }
-        guard let limit = Int(String(decoding: text, as: UTF8.self)), (1...max).contains(limit)
+        // Int reads a sign too, which a decoded `%2B` would be.
+        guard text.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }),
+            let limit = Int(String(decoding: text, as: UTF8.self)), (1...max).contains(limit)
         else { throw Failure("The parameter 'limit' must be a whole number from 1 to \(max).") }
         return limit
     }
