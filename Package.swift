@@ -97,7 +97,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "CardAPITests",
-            dependencies: ["CardAPI", "CardService", "CardStore", "CardModel", "HTTPFront"],
+            dependencies: [
+                "CardAPI", "CardService", "CardStore", "CardModel", "HTTPFront", "LMDBKit",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "EndToEnd", dependencies: ["cardstatus", "CardStore", "LMDBKit"],

@@ -1,0 +1,123 @@
+import CardModel
+import CardService
+import CardStore
+import Foundation
+import HTTPFront
+import Synchronization
+import Testing
+
+@testable import CardAPI
+
+/// The API over a temporary store, behind a real server on a free port of 127.0.0.1.
+///
+/// Every answer that `get` and `send` return has been held against the OpenAPI document.
+final class APIServer: Sendable {
+    /// Where look-ups are answered from.
+    enum Source: CaseIterable {
+        /// The service is not started, so its index is never filled.
+        case store
+        /// The service runs, and its index is full.
+        case memory
+        /// The service runs, and nobody has waited for its index.
+        case starting
+    }
+
+    let store: CardStore
+    let service: CardService
+    let server: HTTPServer
+    let metrics: Metrics
+    let api: CardAPI
+    private let source: Source
+    private let directory: ScratchDirectory
+    private let problemList: ProblemList
+
+    /// - Parameter prepare: called with the store's directory when the facts are in it and nobody
+    ///   has it open.
+    init(
+        _ facts: [CardFact], from source: Source = .memory, access: CardAPI.Access = .keysIfAny,
+        region: String = "AE", prepare: (String) throws -> Void = { _ in }
+    ) throws {
+        let directory = try ScratchDirectory()
+        do {
+            _ = try CardStore(directory: directory.path, create: true).commit([facts])
+        }
+        try prepare(directory.path)
+        let store = try CardStore(directory: directory.path, create: false)
+        let service = try CardService(store: store) { _ in }
+        let metrics = Metrics(
+            workers: 1, version: "0", processStatistics: { MetricsTests.process },
+            connections: { Metrics.Connections(open: 1, accepted: 2) })
+        let problems = ProblemList()
+        let api = CardAPI(
+            service: service, defaultRegion: try #require(PhoneRegion(region)), access: access,
+            metrics: metrics
+        ) { route, error in
+            problems.append("\(route.pattern): \(error)")
+        }
+        var configuration = HTTPServer.Configuration(addresses: [.loopback(port: 0)])
+        configuration.maxBodyBytes = 1_000
+        let server = try HTTPServer(
+            configuration: configuration, errorLog: { _ in },
+            refusalResponse: CardAPI.response(toRefused:), onCompleted: metrics.count,
+            handler: api.respond)
+        (self.directory, self.store, self.service) = (directory, store, service)
+        (self.metrics, self.api, self.server) = (metrics, api, server)
+        (self.source, problemList) = (source, problems)
+        if source != .store { service.start() }
+        if source == .memory {
+            let isFilled: Bool? = try wait { service.indexedCards == nil ? nil : true }
+            try #require(isFilled == true)
+        }
+    }
+
+    deinit {
+        server.stop()
+        if source != .store { service.stop() }
+    }
+
+    /// What the API has told the log.
+    var problems: [String] { problemList.all }
+
+    // MARK: Requests
+
+    func get(_ target: String, _ headers: String...) throws -> HTTPAnswer {
+        try send("GET", target, headers)
+    }
+
+    func send(
+        _ method: String, _ target: String, _ headers: [String] = [], body: String = "",
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> HTTPAnswer {
+        var lines = ["\(method) \(target) HTTP/1.1", "Host: localhost", "Connection: close"]
+        lines += headers
+        if !body.isEmpty { lines.append("Content-Length: \(body.utf8.count)") }
+        let connection = try HTTPConnection(port: server.boundAddresses[0].port)
+        try connection.send((lines + ["", body]).joined(separator: "\r\n"))
+        let answer = try connection.answer(isHead: method == "HEAD")
+        for finding in try Contract.findings(method, target, answer) {
+            Issue.record("\(method) \(target): \(finding)", sourceLocation: sourceLocation)
+        }
+        return answer
+    }
+}
+
+/// Errors that the API reports, from whichever worker.
+private final class ProblemList: Sendable {
+    private let list = Mutex<[String]>([])
+
+    func append(_ problem: String) {
+        list.withLock { $0.append(problem) }
+    }
+
+    var all: [String] { list.withLock { $0 } }
+}
+
+/// Asks again and again until there is an answer, for 20 seconds at most.
+func wait<R>(for answer: () throws -> R?) throws -> R? {
+    let deadline = ContinuousClock.now + .seconds(20)
+    while true {
+        if let result = try answer() { return result }
+        if ContinuousClock.now > deadline { return nil }
+        usleep(2_000)
+    }
+}
