@@ -29,7 +29,8 @@ public struct APIKey: Sendable {
         let key = text.split(whereSeparator: \.isWhitespace)
         guard key.count == 1, key[0].hasPrefix("\(prefix)") else { return false }
         let digits = key[0].dropFirst(3)
-        return digits.count == 2 * byteCount && digits.allSatisfy(\.isHexDigit)
+        return digits.count == 2 * byteCount
+            && digits.allSatisfy { "0123456789abcdef".contains($0) }
     }
 
     /// What the store keeps.

@@ -18,6 +18,25 @@ struct APIKeyTests {
         }
     }
 
+    /// A key is known by its shape, with white space around it as a file may have it; digits are
+    /// those that a key is made of.
+    @Test func isKey_isTrue_forTheShapeOfAKeyAlone() {
+        let text = APIKey().text
+        for good in [
+            text, text + "\n", " \t\(text)\r\n", "cs_" + String(repeating: "0", count: 64),
+        ] {
+            #expect(APIKey.isKey(good))
+        }
+        for bad in [
+            "", "\n", "cs_", "CS_" + text.dropFirst(3), String(text.dropLast()), text + "0",
+            String(text.dropFirst(3)), text + " " + text, text.dropLast(2) + " 0",
+            "cs_" + String(repeating: "A", count: 64), "cs_" + String(repeating: "g", count: 64),
+            "cs_" + String(repeating: "\u{FF11}", count: 64), "cs_" + text.dropFirst(2).dropLast(),
+        ] {
+            #expect(!APIKey.isKey(bad), "\(bad)")
+        }
+    }
+
     /// The hash is the SHA-256 of the text, as `sha256sum` has it.
     @Test func hash_isSHA256OfTheText() throws {
         let key = APIKey()
