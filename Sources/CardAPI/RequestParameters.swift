@@ -65,7 +65,8 @@ struct RequestParameters {
     private func region() throws(Failure) -> PhoneRegion? {
         guard let text = try text("region") else { return nil }
         guard let region = PhoneRegion(String(decoding: text, as: UTF8.self)) else {
-            throw Failure("The parameter 'region' must be the two letters of a country, such as AE.")
+            throw Failure(
+                "The parameter 'region' must be the two letters of a country, such as AE.")
         }
         return region
     }
