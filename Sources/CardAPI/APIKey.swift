@@ -2,8 +2,8 @@ public import CardStore
 internal import GnuTLSKit
 internal import HTTPFront
 
-/// An API key: `cs_` and 64 hexadecimal digits, which are 32 random bytes. It is shown once; the store
-/// only has its SHA-256, from which it cannot be found.
+/// An API key: `cs_` and 64 hexadecimal digits, which are 32 random bytes. It is shown once; the
+/// store only has its SHA-256, from which it cannot be found.
 ///
 /// A fast hash is right here: with 256 random bits there is nothing to guess, which is what a slow
 /// one would be against.

@@ -8,8 +8,8 @@ public import HTTPFront
 public final class CardAPI: Sendable {
     /// Who gets in.
     public enum Access: Sendable {
-        /// With a key where the store has any; without where it has none. For servers that listen on
-        /// loopback addresses only.
+        /// With a key where the store has any; without where it has none. For servers that listen
+        /// on loopback addresses only.
         case keysIfAny
         /// With a key, also where there is none: then nobody.
         case keysOnly

@@ -1,7 +1,7 @@
 public import CardModel
 
-/// The API's answers about cards. The same bytes come from the server, from `cardstatus get`, and, for
-/// events, from `cardstatus export`.
+/// The API's answers about cards. The same bytes come from the server, from `cardstatus get`, and,
+/// for events, from `cardstatus export`.
 public enum CardJSON {
     /// `{"card_id","phone","status","updated_at","comment","reference"}`; what is absent is null.
     public static func append(_ card: borrowing CardView, to json: inout JSONBytes) {

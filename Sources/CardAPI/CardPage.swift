@@ -11,8 +11,8 @@ public struct CardPage {
         _ body: (borrowing CardView) throws -> Void
     ) throws -> Void
 
-    /// The page as JSON. One card more than the page holds is looked for, which tells whether there is
-    /// a next page; `next` is the cursor for it, the last ID of this one, or null.
+    /// The page as JSON. One card more than the page holds is looked for, which tells whether there
+    /// is a next page; `next` is the cursor for it, the last ID of this one, or null.
     public static func json(
         phone: PhoneNumber, after: CardID? = nil, limit: Int = limitMax, from source: Source
     ) throws -> [UInt8] {

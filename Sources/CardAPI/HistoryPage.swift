@@ -31,8 +31,8 @@ enum HistoryPage {
     }
 }
 
-/// Where a page of events ended: the identity of its last event, in hexadecimal digits. Clients pass
-/// it back as it is.
+/// Where a page of events ended: the identity of its last event, in hexadecimal digits. Clients
+/// pass it back as it is.
 struct EventCursor {
     let identity: EventIdentity
 

@@ -1,6 +1,7 @@
 public import CardModel
 
-/// JSON in the making: bytes in a buffer, escaped as RFC 8259 asks, without a tree of values between.
+/// JSON in the making: bytes in a buffer, escaped as RFC 8259 asks, without a tree of values
+/// between.
 ///
 /// The caller writes keys and punctuation; what comes from partners goes through `string`.
 public struct JSONBytes: Sendable {

@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// Counts and times of requests by route and status, and the text that Prometheus reads.
 ///
-/// Every worker has a bank of counters of its own, written by its thread alone and read, relaxed, by
-/// whichever worker answers a scrape; so counting needs no lock and shares no cache line.
+/// Every worker has a bank of counters of its own, written by its thread alone and read, relaxed,
+/// by whichever worker answers a scrape; so counting needs no lock and shares no cache line.
 ///
 /// `@unchecked Sendable`: the banks are fixed at `init` and hold atomics.
 public final class Metrics: @unchecked Sendable {

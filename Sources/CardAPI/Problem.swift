@@ -1,6 +1,7 @@
 internal import HTTPFront
 
-/// An error answer as RFC 9457 has it. `type` is what a client decides by; docs/protocol.md lists them.
+/// An error answer as RFC 9457 has it. `type` is what a client decides by; docs/protocol.md lists
+/// them.
 struct Problem {
     let status: Int
     let type: StaticString

@@ -47,8 +47,8 @@ struct RequestParameters {
         }
     }
 
-    /// A phone as people write it. A plus at the front arrives as `%2B`, or, when nobody encoded it,
-    /// as a space.
+    /// A phone as people write it. A plus at the front arrives as `%2B`, or, when nobody encoded
+    /// it, as a space.
     func phone(
         _ text: [UInt8], called name: StaticString, defaultRegion: PhoneRegion
     ) throws(Failure) -> PhoneNumber {

@@ -1,7 +1,7 @@
 internal import HTTPFront
 
-/// What the server answers. The raw value is the tag that travels with a response to the metrics; 0 is
-/// what matched no route.
+/// What the server answers. The raw value is the tag that travels with a response to the metrics; 0
+/// is what matched no route.
 public enum Route: Int, CaseIterable, Sendable {
     case unmatched = 0
     case card
@@ -13,8 +13,8 @@ public enum Route: Int, CaseIterable, Sendable {
     case metrics
     case openAPI
 
-    /// The pattern in the router, the OpenAPI document and metric labels; never a path itself, which
-    /// may hold a card ID.
+    /// The pattern in the router, the OpenAPI document and metric labels; never a path itself,
+    /// which may hold a card ID.
     public var pattern: String {
         switch self {
         case .unmatched: "unmatched"

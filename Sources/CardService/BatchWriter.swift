@@ -40,14 +40,22 @@ public final class BatchWriter: Sendable {
             let part = Array(rest.prefix(Self.submissionFactsMax))
             rest = rest.dropFirst(part.count)
             try waitForRoom(for: part.count)
-            try writer.submit(part) { [progress] result in
-                progress.withLock { progress in
-                    progress.inFlightFacts -= part.count
-                    switch result {
-                    case .success(let receipt): progress.counts.add(receipt.counts)
-                    case .failure(let error): progress.failure = progress.failure ?? error
+            do {
+                try writer.submit(part) { [progress] result in
+                    progress.withLock { progress in
+                        progress.inFlightFacts -= part.count
+                        switch result {
+                        case .success(let receipt): progress.counts.add(receipt.counts)
+                        case .failure(let error): progress.failure = progress.failure ?? error
+                        }
                     }
                 }
+            } catch {
+                progress.withLock { progress in
+                    progress.inFlightFacts -= part.count
+                    progress.failure = progress.failure ?? error
+                }
+                throw error
             }
         }
     }

@@ -3,8 +3,8 @@ internal import CardStore
 /// How much a writer puts into one transaction, and how long it pauses between two.
 ///
 /// A commit writes every page that it touched, and each card lies on a page of its own more often
-/// than not, so larger transactions are cheaper by far. But LMDB gives its writer lock to one process
-/// at a time and not in turn, so a long transaction keeps another process's writer waiting.
+/// than not, so larger transactions are cheaper by far. But LMDB gives its writer lock to one
+/// process at a time and not in turn, so a long transaction keeps another process's writer waiting.
 public struct WriterPace: Equatable, Sendable {
     let commitTargetMs: Double
     /// Facts in one transaction: as many as lately took the target, within these bounds.
@@ -20,8 +20,8 @@ public struct WriterPace: Equatable, Sendable {
     public static let besideServer = WriterPace(
         commitTargetMs: 50, groupFacts: 500...20_000, pauseMs: 2)
 
-    /// With the store to itself. The bound keeps a transaction's changed pages below the 131,071 from
-    /// which on LMDB spills them to disk before the commit (its midl.h).
+    /// With the store to itself. The bound keeps a transaction's changed pages below the 131,071
+    /// from which on LMDB spills them to disk before the commit (its midl.h).
     public static let alone = WriterPace(
         commitTargetMs: 1_000, groupFacts: 500...40_000, pauseMs: 0)
 

@@ -3,9 +3,9 @@ internal import Glibc
 /// Held by the one process that serves a store: two servers would trim the change log behind each
 /// other's back. Other commands work beside a server and do not take it.
 ///
-/// It is an open-file-description lock (fcntl(2), F_OFD_SETLK) on a file of its own, so it ends with
-/// the process, however that ends, works between containers, and can be looked at without being
-/// taken.
+/// It is an open-file-description lock (fcntl(2), F_OFD_SETLK) on a file of its own, so it ends
+/// with the process, however that ends, works between containers, and can be looked at without
+/// being taken.
 public final class ServerLock: Sendable {
     /// From Linux's fcntl.h, which shows them with _GNU_SOURCE only.
     private static let ofdGetLock: CInt = 36
@@ -40,8 +40,8 @@ public final class ServerLock: Sendable {
         close(descriptor)
     }
 
-    /// Whether a process serves the store now. A lock that cannot be looked at counts as held, which
-    /// only makes the asker more careful.
+    /// Whether a process serves the store now. A lock that cannot be looked at counts as held,
+    /// which only makes the asker more careful.
     public static func isHeld(in directory: String) -> Bool {
         let descriptor = open(path(in: directory), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return errno != ENOENT }

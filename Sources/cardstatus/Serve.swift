@@ -39,7 +39,8 @@ struct Serve: AsyncParsableCommand {
     @Option(
         name: .long,
         help:
-            "Threads for each address, no more than cores in all (default: 1) [$CARDSTATUS_WORKERS]."
+            "Threads for each address, no more than cores in all (default: 1) "
+            + "[$CARDSTATUS_WORKERS]."
     )
     var workers: Int?
 

@@ -239,7 +239,8 @@ struct CardWriterTests {
         _ facts: Int, _ ms: Int, _ current: Int, _ next: Int
     ) {
         #expect(
-            WriterPace.server.nextGroupFactsMax(facts: facts, ms: Double(ms), current: current) == next)
+            WriterPace.server.nextGroupFactsMax(facts: facts, ms: Double(ms), current: current)
+                == next)
     }
 
     /// The batch writer sorts, splits, sums up, and starts its sums anew after each flush.

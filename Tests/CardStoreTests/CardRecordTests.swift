@@ -4,8 +4,8 @@ import Testing
 @testable import CardStore
 
 struct CardRecordTests {
-    /// The layout as it lies on disks: every byte of one record. If this changes, so must the layout
-    /// version, and what was written before must still be read.
+    /// The layout as it lies on disks: every byte of one record. If this changes, so must the
+    /// layout version, and what was written before must still be read.
     @Test func encode_givesTheBytesOfLayout1() throws {
         var history = CardHistory()
         _ = history.merge(
@@ -135,7 +135,8 @@ struct CardRecordTests {
             let event = CardEvent(
                 identity: try identity(
                     Int.random(in: 0...9, using: &random), feed: "feed",
-                    reference: String(repeating: "r", count: Int.random(in: 0...9, using: &random))),
+                    reference: String(
+                        repeating: "r", count: Int.random(in: 0...9, using: &random))),
                 phone: PhoneNumber(digits: UInt64.random(in: 0...2, using: &random)),
                 comment: EventText(unchecked: comment),
                 isVoid: Int.random(in: 0..<4, using: &random) == 0)

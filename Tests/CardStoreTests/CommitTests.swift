@@ -27,7 +27,8 @@ struct CommitTests {
         try fixture.finish()
     }
 
-    /// Each submission has its own counts, and a fact that another one brought first is a duplicate.
+    /// Each submission has its own counts, and a fact that another one brought first is a
+    /// duplicate.
     @Test func commit_countsEachSubmission() throws {
         let fixture = try StoreFixture()
         let a = try fact("A", 1)

@@ -131,7 +131,8 @@ import Testing
         }
         #expect(
             emptyKey?.description
-                == "mdb_put: MDB_BAD_VALSIZE: Unsupported size of key/DB name/data, or wrong DUPFIXED size"
+                == "mdb_put: MDB_BAD_VALSIZE: Unsupported size of key/DB name/data, "
+                + "or wrong DUPFIXED size"
         )
         let longKey = String(repeating: "k", count: 512)
         #expect(throws: LMDBError.self) {

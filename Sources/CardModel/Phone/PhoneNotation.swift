@@ -83,7 +83,8 @@ enum PhoneNotation {
     }
 
     /// Collects the digits of a number in scientific notation, `5.85949014E+08`; false when the
-    /// text is something else. A decimal comma, as some spreadsheets write it, is as good as a point.
+    /// text is something else. A decimal comma, as some spreadsheets write it, is as good as a
+    /// point.
     static func expandScientific(
         _ text: Span<UInt8>, into digits: inout PhoneDigits, _ hasPlus: inout Bool
     ) throws(PhoneError) -> Bool {
