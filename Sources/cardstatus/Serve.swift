@@ -38,10 +38,9 @@ struct Serve: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help:
+        help: ArgumentHelp(
             "Threads for each address, no more than cores in all (default: 1) "
-            + "[$CARDSTATUS_WORKERS]."
-    )
+                + "[$CARDSTATUS_WORKERS]."))
     var workers: Int?
 
     @Option(

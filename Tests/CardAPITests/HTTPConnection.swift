@@ -34,9 +34,8 @@ final class HTTPConnection {
         guard isConnected,
             setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, timeoutSize) == 0
         else {
-            let code = errno
-            close(descriptor)
-            throw Failure(what: "connect: \(code)")
+            // The descriptor is closed by deinit, which also runs for what is thrown here.
+            throw Failure(what: "connect: \(errno)")
         }
     }
 
