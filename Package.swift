@@ -74,35 +74,46 @@ let package = Package(
             ],
             swiftSettings: settings),
 
-        .testTarget(name: "LMDBKitTests", dependencies: ["LMDBKit"], swiftSettings: settings),
+        // What several test targets use.
+        .target(name: "CardTesting", path: "Tests/CardTesting", swiftSettings: settings),
+        .testTarget(
+            name: "LMDBKitTests", dependencies: ["LMDBKit", "CardTesting"], swiftSettings: settings),
         .testTarget(name: "GnuTLSKitTests", dependencies: ["GnuTLSKit"], swiftSettings: settings),
         .testTarget(name: "HTTPFrontTests", dependencies: ["HTTPFront"], swiftSettings: settings),
         .testTarget(
-            name: "CardModelTests", dependencies: ["CardModel"], exclude: ["Fixtures"],
+            name: "CardModelTests", dependencies: ["CardTesting", "CardModel"],
+            exclude: ["Fixtures"],
             swiftSettings: settings),
         .testTarget(
-            name: "CardIndexTests", dependencies: ["CardIndex", "CardModel"],
+            name: "CardIndexTests", dependencies: ["CardTesting", "CardIndex", "CardModel"],
             swiftSettings: settings),
-        .testTarget(name: "CardCSVTests", dependencies: ["CardCSV"], swiftSettings: settings),
         .testTarget(
-            name: "CardStoreTests", dependencies: ["CardStore", "CardModel", "LMDBKit"],
+            name: "CardCSVTests", dependencies: ["CardTesting", "CardCSV"], swiftSettings: settings),
+        .testTarget(
+            name: "CardStoreTests",
+            dependencies: ["CardTesting", "CardStore", "CardModel", "LMDBKit"],
             swiftSettings: settings),
         .testTarget(
             name: "CardServiceTests",
-            dependencies: ["CardService", "CardIndex", "CardStore", "CardModel", "LMDBKit"],
+            dependencies: [
+                "CardTesting", "CardService", "CardIndex", "CardStore", "CardModel", "LMDBKit",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "CardFeedsTests",
-            dependencies: ["CardFeeds", "CardCSV", "CardService", "CardStore", "CardModel"],
+            dependencies: [
+                "CardTesting", "CardFeeds", "CardCSV", "CardService", "CardStore", "CardModel",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "CardAPITests",
             dependencies: [
+                "CardTesting",
                 "CardAPI", "CardService", "CardStore", "CardModel", "HTTPFront", "LMDBKit",
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "EndToEnd", dependencies: ["cardstatus", "CardStore", "LMDBKit"],
+            name: "EndToEnd", dependencies: ["CardTesting", "cardstatus", "CardStore", "LMDBKit"],
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

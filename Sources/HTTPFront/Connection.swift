@@ -51,6 +51,14 @@ struct HeaderField {
     var name: UnsafeBufferPointer<UInt8>
     var value: UnsafeBufferPointer<UInt8>
 
+    /// Without the white space that RFC 9112, 5.1 leaves out of a value; libmicrohttpd takes off
+    /// only what stands in front.
+    var trimmedValue: UnsafeBufferPointer<UInt8> {
+        var count = value.count
+        while count > 0, value[count - 1] == 0x20 || value[count - 1] == 0x09 { count -= 1 }
+        return UnsafeBufferPointer(rebasing: value[..<count])
+    }
+
     func hasName(_ other: StaticString) -> Bool {
         guard name.count == other.utf8CodeUnitCount else { return false }
         for index in 0..<name.count

@@ -40,7 +40,7 @@ public struct Request: ~Copyable {
     /// The value of the first header of this name, in any case, or nil.
     public func header(_ name: StaticString) -> UnsafeBufferPointer<UInt8>? {
         for field in connection.pointee.headers.fields where field.hasName(name) {
-            return field.value
+            return field.trimmedValue
         }
         return nil
     }
@@ -50,7 +50,7 @@ public struct Request: ~Copyable {
         _ name: StaticString, _ body: (UnsafeBufferPointer<UInt8>) -> Void
     ) {
         for field in connection.pointee.headers.fields where field.hasName(name) {
-            body(field.value)
+            body(field.trimmedValue)
         }
     }
 

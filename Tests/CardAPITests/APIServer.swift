@@ -1,6 +1,7 @@
 import CardModel
 import CardService
 import CardStore
+import CardTesting
 import Foundation
 import HTTPFront
 import Synchronization

@@ -96,6 +96,7 @@ struct KeyTests {
             (["Authorization: Bearer \(text.uppercased())"], 401),
             (["X-API-Key: Bearer \(text)"], 401),
             (["X-API-Key:"], 401), (["X-API-Key: x"], 401),
+            (["X-API-Key: \(text) \t"], 200),
             (["X-API-Key: \(text)", "X-API-Key: \(text)"], 401),
             (["Authorization: Bearer \(text)", "Authorization: Bearer \(text)"], 401),
             (["Authorization: Bearer \(text)", "X-API-Key: \(text)"], 401),

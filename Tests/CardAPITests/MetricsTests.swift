@@ -1,5 +1,6 @@
 import CardService
 import CardStore
+import CardTesting
 import Foundation
 import Testing
 

@@ -1,4 +1,5 @@
 import CardCSV
+import CardTesting
 import Foundation
 import Testing
 
@@ -45,7 +46,7 @@ import Testing
         let seed =
             ProcessInfo.processInfo.environment["CARDSTATUS_TEST_SEED"].flatMap(UInt64.init)
             ?? .random(in: 0...UInt64.max)
-        var random = SplitMix64(state: seed)
+        var random = SeededGenerator(seed: seed)
         var files: [File] = []
         for delimiter in CSVDialect.detectableDelimiters {
             for lineEnd in ["\n", "\r\n", "\r", "mixed"] {
@@ -147,7 +148,7 @@ extension CSVReaderPythonTests {
 
     private func makeFile(
         _ delimiter: UInt8, _ lineEnd: String, _ style: Style, _ flaw: Flaw,
-        _ random: inout SplitMix64
+        _ random: inout SeededGenerator
     ) -> [UInt8] {
         let special = [delimiter, 34, 13, 10]
         if flaw == .noise {
@@ -175,7 +176,7 @@ extension CSVReaderPythonTests {
 
     private func makeField(
         _ text: [UInt8], _ special: [UInt8], _ style: Style, _ flaw: Flaw,
-        _ random: inout SplitMix64
+        _ random: inout SeededGenerator
     ) -> [UInt8] {
         let isQuoted =
             switch style {

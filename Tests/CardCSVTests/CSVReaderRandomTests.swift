@@ -1,4 +1,5 @@
 import CardCSV
+import CardTesting
 import Foundation
 import Testing
 
@@ -57,7 +58,7 @@ import Testing
         let alphabet = Array(",,\"\"\"\r\nab; ".utf8)
         for number in 0..<20_000 {
             let seed = seed &+ UInt64(number)
-            var random = SplitMix64(state: seed)
+            var random = SeededGenerator(seed: seed)
             let bytes = random.bytes(of: alphabet, count: Int.random(in: 0...60, using: &random))
             let reading = Reading(
                 delimiter: [nil, UInt8(ascii: ","), UInt8(ascii: ";")].randomElement(using: &random)
@@ -74,7 +75,7 @@ import Testing
         let alphabets = ["a\"b,\"c\n", "aaaaaaaaa,\"\n", "\"\"\"\n,a", "\"\"\"\"aaaaa\r\n,"]
         for number in 0..<40 {
             let seed = seed &+ UInt64(number)
-            var random = SplitMix64(state: seed)
+            var random = SeededGenerator(seed: seed)
             let words = Array((alphabets.randomElement(using: &random) ?? "").utf8)
             let rowLength = Int.random(in: 1...2000, using: &random)
             var bytes: [UInt8] = []
@@ -97,7 +98,7 @@ import Testing
     @Test func read_accountsForEveryByte_onRandomBytes() {
         for number in 0..<300 {
             let seed = seed &+ UInt64(number)
-            var random = SplitMix64(state: seed)
+            var random = SeededGenerator(seed: seed)
             var bytes = random.bytes(
                 of: Array(0...255), count: Int.random(in: 0...3000, using: &random))
             if number % 3 == 0 { bytes = [0xEF, 0xBB, 0xBF] + bytes }
@@ -116,19 +117,7 @@ import Testing
     }
 }
 
-/// A small seeded generator (Steele, Lea and Flood, "Fast splittable pseudorandom number
-/// generators", 2014), so that a seed gives the same inputs everywhere.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
+extension SeededGenerator {
     mutating func bytes(of alphabet: [UInt8], count: Int) -> [UInt8] {
         (0..<count).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &self)] }
     }

@@ -2,6 +2,7 @@ import CardFeeds
 import CardModel
 import CardService
 import CardStore
+import CardTesting
 import Foundation
 import Testing
 

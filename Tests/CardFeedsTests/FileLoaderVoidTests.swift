@@ -1,5 +1,6 @@
 import CardFeeds
 import CardModel
+import CardTesting
 import Foundation
 import Testing
 

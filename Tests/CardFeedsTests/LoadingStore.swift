@@ -2,6 +2,7 @@ import CardFeeds
 import CardModel
 import CardService
 import CardStore
+import CardTesting
 import Foundation
 import Testing
 
@@ -102,20 +103,4 @@ extension FeedSet {
             preconditionFailure("the built-in configuration must be right: \(error)")
         }
     }()
-}
-
-/// A generator whose seed can be printed and given again.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    /// SplitMix64.
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
 }

@@ -1,3 +1,4 @@
+import CardTesting
 import Foundation
 import Testing
 
@@ -31,7 +32,7 @@ import Testing
     @Test(.enabled(if: canCompare, "needs python3 and /usr/share/zoneinfo"))
     func rules_agreeWithZoneinfo_forMadeUpZones() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = TimestampTestGenerator(seed: seed)
+        var generator = SeededGenerator(seed: seed)
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("zones-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

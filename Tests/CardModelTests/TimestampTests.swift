@@ -1,3 +1,4 @@
+import CardTesting
 import Testing
 
 @testable import CardModel
@@ -37,7 +38,7 @@ import Testing
     /// Writing and reading give the same moment, over random seconds of the whole range.
     @Test func iso8601_roundTrips_whenReadWithOffset() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = TimestampTestGenerator(seed: seed)
+        var generator = SeededGenerator(seed: seed)
         var bytes: [UInt8] = []
         for _ in 0..<20_000 {
             let seconds = UInt32.random(
@@ -94,22 +95,5 @@ import Testing
         let date = Timestamp.CivilDate(year: year, month: month, day: day)
         #expect(date.daysSince1970 == days)
         #expect(Timestamp.CivilDate(daysSince1970: days) == date)
-    }
-}
-
-/// SplitMix64: a small generator whose runs can be repeated from the printed seed.
-struct TimestampTestGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,4 +1,5 @@
 import CardModel
+import CardTesting
 import Testing
 
 @testable import CardStore

@@ -1,3 +1,4 @@
+import CardTesting
 import Testing
 
 @testable import CardStore

@@ -1,4 +1,5 @@
 import CardModel
+import CardTesting
 import Foundation
 import LMDBKit
 import Testing

@@ -186,30 +186,6 @@ final class TemporaryDirectory: Sendable {
     }
 }
 
-/// A generator whose numbers can be had again from its seed.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    /// SplitMix64.
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
-
-    /// A new seed for every run, or the one in `CARDSTATUS_TEST_SEED`, to see a failure again.
-    static func newSeed() -> UInt64 {
-        ProcessInfo.processInfo.environment["CARDSTATUS_TEST_SEED"].flatMap { UInt64($0) }
-            ?? UInt64.random(in: 0...999_999)
-    }
-}
-
 /// The sample files that the project ships.
 enum Samples {
     static let directory = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
