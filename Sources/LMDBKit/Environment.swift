@@ -1,9 +1,12 @@
 internal import CLMDB
+internal import Glibc
+internal import Synchronization
 
 /// An LMDB environment: one directory with a data file and a lock file.
 ///
 /// A process must not open the same environment twice ("Do not have open an LMDB database twice in
-/// the same process at the same time", lmdb.h): closing one would drop the locks of the other.
+/// the same process at the same time", lmdb.h): closing one would drop the locks of the other. That
+/// is a bug of the program, and traps.
 ///
 /// `@unchecked Sendable`: the handle is set once, before the object is shared, and LMDB's functions
 /// on an environment may be called from any thread. Transactions stay inside closures, on the
@@ -24,11 +27,38 @@ public final class Environment: @unchecked Sendable {
         }
     }
 
+    /// A directory, whatever path leads to it.
+    private struct DirectoryID: Hashable {
+        let device: UInt
+        let inode: UInt
+    }
+
+    /// The directories that are open in this process.
+    private static let openDirectories = Mutex<Set<DirectoryID>>([])
+
     private let handle: OpaquePointer
+    private let directory: DirectoryID
 
     /// Opens the environment in the directory `path`, which must exist; files are made with mode
     /// 0600. The corresponding C function is `mdb_env_open`.
     public init(path: String, options: Options) throws(LMDBError) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw LMDBError(rawValue: errno, call: "stat") }
+        let directory = DirectoryID(device: status.st_dev, inode: status.st_ino)
+        let isFirst = Self.openDirectories.withLock { $0.insert(directory).inserted }
+        precondition(isFirst, "an LMDB environment is opened once in a process")
+        do throws(LMDBError) {
+            handle = try Self.open(path, options)
+        } catch {
+            Self.openDirectories.withLock { _ = $0.remove(directory) }
+            throw error
+        }
+        self.directory = directory
+    }
+
+    private static func open(
+        _ path: String, _ options: Options
+    ) throws(LMDBError) -> OpaquePointer {
         var created: OpaquePointer?
         try check(mdb_env_create(&created), "mdb_env_create")
         guard let created else { preconditionFailure("mdb_env_create gave no environment") }
@@ -48,11 +78,12 @@ public final class Environment: @unchecked Sendable {
             mdb_env_close(created)
             throw error
         }
-        handle = created
+        return created
     }
 
     deinit {
         mdb_env_close(handle)
+        Self.openDirectories.withLock { _ = $0.remove(directory) }
     }
 
     /// Lends a consistent snapshot. Spans read in it cannot leave the closure.

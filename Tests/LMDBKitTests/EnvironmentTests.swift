@@ -123,7 +123,7 @@ import Testing
             path: scratch.path + "/missing", options: .init(mapSizeBytes: 1 << 20))
     }
     #expect(missing?.rawValue == ENOENT)
-    #expect(missing?.description == "mdb_env_open: No such file or directory")
+    #expect(missing?.description == "stat: No such file or directory")
 
     try withEnvironment(scratch) { environment in
         let database = try environment.write { try $0.createDatabase("numbers") }
@@ -201,6 +201,25 @@ import Testing
         let attributes = try FileManager.default.attributesOfItem(
             atPath: scratch.path + "/" + name)
         #expect(attributes[.posixPermissions] as? Int == 0o600, "\(name)")
+    }
+}
+
+/// Opening an environment twice in one process would lose its locks, and traps instead.
+@Test func init_traps_whenTheEnvironmentIsOpenAlready() async {
+    await #expect(processExitsWith: .failure) {
+        let scratch = try ScratchDirectory()
+        let first = try Environment(path: scratch.path, options: .init(mapSizeBytes: 1 << 20))
+        let second = try Environment(
+            path: scratch.path + "/.", options: .init(mapSizeBytes: 1 << 20))
+        withExtendedLifetime((first, second)) {}
+    }
+}
+
+/// Closed, it can be opened again.
+@Test func init_opensAgain_whenTheEnvironmentWasClosed() throws {
+    let scratch = try ScratchDirectory()
+    for _ in 0..<2 {
+        _ = try Environment(path: scratch.path, options: .init(mapSizeBytes: 1 << 20))
     }
 }
 
