@@ -16,7 +16,7 @@ RUN apt-get update -q \
     && apt-get install -y -q --no-install-recommends \
         libmicrohttpd12 liblmdb0 libgnutls30 libstdc++6 tzdata \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin \
+    && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin \
         cardstatus \
     && install -d -o cardstatus -g cardstatus -m 0700 /data
 COPY --from=build /out/ /

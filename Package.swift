@@ -77,7 +77,8 @@ let package = Package(
         // What several test targets use.
         .target(name: "CardTesting", path: "Tests/CardTesting", swiftSettings: settings),
         .testTarget(
-            name: "LMDBKitTests", dependencies: ["LMDBKit", "CardTesting"], swiftSettings: settings),
+            name: "LMDBKitTests", dependencies: ["LMDBKit", "CardTesting"],
+            swiftSettings: settings),
         .testTarget(name: "GnuTLSKitTests", dependencies: ["GnuTLSKit"], swiftSettings: settings),
         .testTarget(name: "HTTPFrontTests", dependencies: ["HTTPFront"], swiftSettings: settings),
         .testTarget(
@@ -88,7 +89,8 @@ let package = Package(
             name: "CardIndexTests", dependencies: ["CardTesting", "CardIndex", "CardModel"],
             swiftSettings: settings),
         .testTarget(
-            name: "CardCSVTests", dependencies: ["CardTesting", "CardCSV"], swiftSettings: settings),
+            name: "CardCSVTests", dependencies: ["CardTesting", "CardCSV"],
+            swiftSettings: settings),
         .testTarget(
             name: "CardStoreTests",
             dependencies: ["CardTesting", "CardStore", "CardModel", "LMDBKit"],

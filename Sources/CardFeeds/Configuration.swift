@@ -17,7 +17,7 @@ public struct Configuration: Sendable {
         try Configuration(yaml: builtInYAML, source: "the built-in configuration")
     }
 
-    /// - Throws: ``ConfigurationError`` naming the file, and line and column where the text is wrong.
+    /// - Throws: ``ConfigurationError``, with line and column where the text is wrong.
     public init(file path: String) throws(ConfigurationError) {
         let bytes: [UInt8]
         do {

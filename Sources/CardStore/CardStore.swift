@@ -73,6 +73,13 @@ public final class CardStore: Sendable {
             if errno == ENOENT { throw .noStore(directory: directory) }
             throw .inaccessible(path: directory, reason: String(cString: strerror(errno)))
         }
+        // LMDB maps the lock file, and touching a page of a map for which the disk has no room ends
+        // the process.
+        let isThere = stat(directory + "/lock.mdb", &status) == 0
+        let isAllocated = isThere && status.st_size > 0 && status.st_blocks * 512 >= status.st_size
+        if !isAllocated, DiskSpace.isUsedUp(of: directory) {
+            throw .diskFull(directory: directory)
+        }
     }
 
     private static func openDatabases(

@@ -22,6 +22,9 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     /// LMDB gave another error.
     case failed(String)
 
+    /// The damage is in LMDB's file as a whole, which no check can read.
+    private static let dataFile = "data.mdb"
+
     public var description: String {
         switch self {
         case .noStore(let directory):
@@ -46,7 +49,8 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case .diskFull(let directory):
             "there is no space left on the disk of '\(directory)'"
         case .damaged(let database, let what):
-            "the store is damaged: \(database): \(what); 'cardstatus check' lists all damage"
+            "the store is damaged: \(database): \(what)"
+                + (database == Self.dataFile ? "" : "; 'cardstatus check' lists all damage")
         case .failed(let text):
             "the store failed: \(text)"
         }
@@ -57,13 +61,15 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         switch error.rawValue {
         case EAGAIN: self = .sharedWithoutProcessNamespace(directory: directory)
         case ENOSPC, EDQUOT: self = .diskFull(directory: directory)
+        // LMDB gives EIO for a write that the disk had room for only in part.
+        case EIO where DiskSpace.isUsedUp(of: directory): self = .diskFull(directory: directory)
         case EACCES, EPERM, EROFS, ENOENT, ENOTDIR, ENOMEM:
             self = .inaccessible(path: directory, reason: error.description)
         case LMDBError.invalid.rawValue:
-            self = .damaged(database: "data.mdb", what: "it is not an LMDB data file")
+            self = .damaged(database: Self.dataFile, what: "it is not an LMDB data file")
         case LMDBError.versionMismatch.rawValue:
             self = .damaged(
-                database: "data.mdb", what: "its LMDB version is not the one linked here")
+                database: Self.dataFile, what: "its LMDB version is not the one linked here")
         case LMDBError.incompatible.rawValue:
             // A name of ours is a plain entry or a database of another kind.
             self = .foreign(directory: directory)

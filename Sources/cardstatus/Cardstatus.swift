@@ -8,9 +8,9 @@ struct Cardstatus: AsyncParsableCommand {
         commandName: "cardstatus",
         abstract: "Where is this card? Partners' reports, merged, kept and served.",
         discussion: """
-            Every option can also be set by an environment variable: CARDSTATUS_ and the option's \
-            name in capitals, with '_' for '-' (CARDSTATUS_DATA_DIR for --data-dir). An option \
-            beats its variable, and a variable beats the configuration file.
+            Every setting can also be an environment variable, whose name stands in brackets in \
+            its option's help (CARDSTATUS_DATA_DIR for --data-dir). An option beats its variable, \
+            and a variable beats the configuration file.
 
             EXAMPLES
               cardstatus load --data-dir data Samples
@@ -29,6 +29,7 @@ struct Cardstatus: AsyncParsableCommand {
         ])
 
     static func main() async {
+        StandardDescriptors.fill()
         do {
             var command = try parseAsRoot()
             if var asyncCommand = command as? any AsyncParsableCommand {

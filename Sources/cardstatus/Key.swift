@@ -40,9 +40,15 @@ struct Key: ParsableCommand {
                 StoredKey(
                     hash: key.hash, name: name,
                     createdAt: UInt64(Date().timeIntervalSince1970)))
-            var output = ResultOutput.standardOutput()
-            try output.line(key.text)
-            try output.finish()
+            do {
+                var output = ResultOutput.standardOutput()
+                try output.line(key.text)
+                try output.finish()
+            } catch {
+                // Nobody saw it, so nobody could use or miss it.
+                _ = try store.removeKey(hash: key.hash)
+                throw error
+            }
             Terminal.line("Keep it now: it cannot be shown again.")
         }
     }

@@ -92,6 +92,19 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let settings = try store.settings()
         let logger = try ServerLog.logger(settings, level: logLevel, format: logFormat)
+        do {
+            try await run(settings, logger)
+        } catch let failure as CommandFailure {
+            // Whoever reads the log wants to read there why there was no server.
+            guard let message = failure.message, logger.handler is JSONLogHandler else {
+                throw failure
+            }
+            logger.critical("\(message)")
+            throw CommandFailure(message: nil, exitCode: failure.exitCode)
+        }
+    }
+
+    private func run(_ settings: Settings, _ logger: Logger) async throws {
         let isInsecure = try settings.flag(insecure, "CARDSTATUS_INSECURE")
         let region = try settings.defaultRegion(defaultRegion)
         let serverConfiguration = try configuration(settings)

@@ -5,8 +5,8 @@ public final class ScratchDirectory: Sendable {
     public let path: String
 
     public init() throws {
-        // In memory where there is such a place: what tests ask is not about the disk's flushes, and
-        // thousands of commits would wait for them.
+        // In memory where there is such a place: what tests ask is not about the disk's flushes,
+        // and thousands of commits would wait for them.
         let memory = "/dev/shm/"
         let parent =
             FileManager.default.isWritableFile(atPath: memory) ? memory : NSTemporaryDirectory()

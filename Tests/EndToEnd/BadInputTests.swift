@@ -180,6 +180,28 @@ import Testing
         #expect(wrong.status == 2 && wrong.standardError.contains("CARDSTATUS_STRICT"))
     }
 
+    /// Closed standard descriptors must not become those of the store's files, which output would
+    /// then overwrite; and a result that nobody can get is a failure.
+    @Test(arguments: [">&- 2>&-", "<&- >&-", "<&- 2>&-", "<&- >&- 2>&-", ">&-", "2>&-"])
+    func commands_leaveTheStoreWhole_withClosedDescriptors(redirections: String) throws {
+        try Program.succeed(["load", "--data-dir", data, Samples.directory])
+        let before = try Program.succeed(["export", "--data-dir", data])
+        let losesOutput = redirections.split(separator: " ").contains(">&-")
+        for command in [
+            ["load", Samples.directory], ["get", "ZYW8827"], ["export"],
+            ["key", "create", "--name", "nobody"],
+        ] {
+            let output = try Program.run(
+                command + ["--data-dir", data],
+                launcher: ["sh", "-c", "\"$0\" \"$@\" " + redirections])
+            #expect((output.status == 0) == !losesOutput, "\(command) \(redirections)")
+            #expect(try Program.succeed(["export", "--data-dir", data]) == before)
+            try Program.succeed(["check", "--data-dir", data])
+        }
+        let keys = try Program.succeed(["key", "list", "--data-dir", data])
+        #expect(keys.contains("nobody") == !losesOutput, "\(redirections)")
+    }
+
     /// Commands that only read say that there is nothing, and make nothing.
     @Test func readers_fail_whereThereIsNoStore() throws {
         for command in [["get", "X"], ["export"], ["check"]] {

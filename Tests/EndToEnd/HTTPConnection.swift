@@ -29,8 +29,8 @@ final class HTTPConnection {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        // The descriptor is closed by deinit, which also runs for what is thrown here. Closed twice,
-        // it could be another thread's by then.
+        // The descriptor is closed by deinit, which also runs for what is thrown here. Closed
+        // twice, it could be another thread's by then.
         guard code == 0 else {
             throw ConnectionError(what: "connect: \(String(cString: strerror(errno)))")
         }

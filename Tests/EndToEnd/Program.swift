@@ -76,8 +76,8 @@ final class RunningProgram: @unchecked Sendable {
         kill(process.processIdentifier, number)
     }
 
-    /// A program that does not end by itself is killed after two minutes, which shows as a status of
-    /// 9: a server that should have refused to start must not hold up the tests.
+    /// A program that does not end by itself is killed after two minutes, which shows as a status
+    /// of 9: a server that should have refused to start must not hold up the tests.
     @discardableResult
     func waitForEnd() -> Program.Output {
         let isOver: Bool? = poll(seconds: 120) { process.isRunning ? nil : true }

@@ -42,8 +42,8 @@ final class TestClient {
                 socklen_t(bytes.count))
         }
         guard result == 0 else {
-            // The handle is closed by deinit, which also runs for what is thrown here. Closed twice,
-            // it could be a server's by then.
+            // The handle is closed by deinit, which also runs for what is thrown here. Closed
+            // twice, it could be a server's by then.
             throw Failure(call: "connect", code: errno)
         }
     }
