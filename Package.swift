@@ -47,6 +47,9 @@ let package = Package(
         .target(name: "CardIndex", dependencies: ["CardModel"], swiftSettings: settings),
         .target(name: "CardCSV", swiftSettings: settings),
 
+        // Makes partners' files for tests and benchmarks; writes files, but knows no other module.
+        .target(name: "CardGenerator", dependencies: ["CardModel"], swiftSettings: settings),
+
         .target(
             name: "CardStore", dependencies: ["LMDBKit", "CardModel"], swiftSettings: settings),
         .target(
@@ -67,7 +70,8 @@ let package = Package(
         .executableTarget(
             name: "cardstatus",
             dependencies: [
-                "CardAPI", "CardFeeds", "CardService", "CardStore", "CardModel", "HTTPFront",
+                "CardAPI", "CardFeeds", "CardGenerator", "CardService", "CardStore", "CardModel",
+                "HTTPFront",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -90,6 +94,13 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "CardCSVTests", dependencies: ["CardTesting", "CardCSV"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "CardGeneratorTests",
+            dependencies: [
+                "CardTesting", "CardGenerator", "CardFeeds", "CardService", "CardStore", "CardModel",
+                "CardAPI",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "CardStoreTests",

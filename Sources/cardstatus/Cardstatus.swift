@@ -25,7 +25,8 @@ struct Cardstatus: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Serve.self, Load.self, Void.self, Get.self, Export.self, Check.self, Key.self,
+            Serve.self, Load.self, Void.self, Get.self, Export.self, Generate.self, Check.self,
+            Key.self,
         ])
 
     static func main() async {
