@@ -3,9 +3,9 @@ internal import Glibc
 /// Where the threads of a run queue up: each takes the next block to make, and writes it when all
 /// blocks before it are written.
 ///
-/// `@unchecked Sendable`: the mutex guards everything that changes, save for the files and the
-/// manifest, which belong to the thread whose turn it is; the mutex hands them from one to the next.
-/// Mutex and condition live at fixed addresses until `deinit`.
+/// `@unchecked Sendable`: the mutex guards everything that changes, save for the files, which are
+/// the turn's: the mutex hands them from one thread to the next. Mutex and condition live at fixed
+/// addresses until `deinit`.
 final class BlockLine: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)

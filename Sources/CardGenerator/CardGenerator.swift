@@ -1,11 +1,11 @@
 internal import Glibc
 
-/// Makes the files of four partners for any number of cards, and a manifest that says what must come
-/// out when they are loaded.
+/// Makes the files of four partners for any number of cards, and a manifest that says what must
+/// come out when they are loaded.
 ///
 /// The bytes of the files are a function of ``Options`` (all but `threads` and `overwrites`): the
-/// same on every machine. Memory does not grow with the number of cards. docs/generate.md lists what
-/// the files contain, and how often.
+/// same on every machine. Memory does not grow with the number of cards. docs/generate.md lists
+/// what the files contain, and how often.
 public struct CardGenerator: Sendable {
     /// What to make.
     public struct Options: Sendable {

@@ -3,9 +3,9 @@
 enum CardName {
     /// Three letters and eight digits: 26^3 * 10^8.
     private static let places: UInt64 = 1_757_600_000_000
-    /// About `places` divided by the golden ratio, and prime to it (it is divisible neither by 2 nor
-    /// by 5 nor by 13), so that multiplying by it is a permutation. Neighbours lie far apart: a file
-    /// in the order of time meets a store in the order of IDs at a new place with every card.
+    /// About `places` divided by the golden ratio, and prime to `places` (not divisible by 2, 5 or
+    /// 13), so that multiplying by it is a permutation. Neighbours lie far apart: a
+    /// file in the order of time meets a store in the order of IDs at a new place with every card.
     private static let step: UInt64 = 1_086_256_538_661
 
     enum Kind {

@@ -33,7 +33,8 @@ struct Comment: Sendable {
         ].map(Comment.init)
 
     /// 1,024 bytes, some of which are half of a letter.
-    private static let longText = "é, " + String(repeating: "called, no answer; ", count: 53)
+    private static let longText =
+        "é, " + String(repeating: "called, no answer; ", count: 53)
         + "gave up now.."
 
     private init(_ text: String) {

@@ -12,9 +12,9 @@ enum FileEnds {
         return text.withBytes { Array($0) }
     }
 
-    /// Rows that a run has once: in `Delivered` one that is longer than the loader reads, and at the
-    /// end of `Delivery exceptions`, where no later quote can close it, a quote that is left open.
-    /// `Returned` ends without a line break.
+    /// Rows that a run has once: in `Delivered` one that is longer than the loader reads, and at
+    /// the end of `Delivery exceptions`, where no later quote can close it, a quote that is left
+    /// open. `Returned` ends without a line break.
     static func tail(
         _ file: PartnerFile, _ options: CardGenerator.Options, _ manifest: inout Manifest.File
     ) -> [UInt8] {

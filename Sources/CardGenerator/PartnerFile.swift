@@ -44,8 +44,8 @@ enum PartnerFile: Int, CaseIterable, Sendable {
 
     var hasComments: Bool { self == .deliveryExceptions || self == .delivered }
 
-    /// The forms of the file as a whole, dealt out by the seed: two of the four files have CRLF, two
-    /// a byte order mark, and each has another combination of these.
+    /// The forms of the file as a whole, dealt out by the seed: two of the four files have CRLF,
+    /// two a byte order mark, and each has another combination of these.
     struct Layout {
         let hasByteOrderMark: Bool
         let lineEnd: StaticString

@@ -1,6 +1,6 @@
 /// SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014): all
-/// of its state is one word, so every card can have a generator of its own, and a card comes out the
-/// same whichever thread makes it.
+/// of its state is one word, so every card can have a generator of its own, and a card comes out
+/// the same whichever thread makes it.
 struct SplitMix64 {
     private var state: UInt64
 
