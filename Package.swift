@@ -98,7 +98,8 @@ let package = Package(
         .testTarget(
             name: "CardGeneratorTests",
             dependencies: [
-                "CardTesting", "CardGenerator", "CardFeeds", "CardService", "CardStore", "CardModel",
+                "CardTesting", "CardGenerator", "CardFeeds", "CardService", "CardStore",
+                "CardModel",
                 "CardAPI",
             ],
             swiftSettings: settings),

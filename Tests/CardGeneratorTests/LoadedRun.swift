@@ -4,6 +4,7 @@ import CardGenerator
 import CardModel
 import CardService
 import CardStore
+import CardTesting
 import Foundation
 import Testing
 
@@ -29,7 +30,7 @@ final class LoadedRun {
         let place = try ScratchDirectory()
         let store = try CardStore(
             directory: place.path + "/store", create: true, mapSizeBytes: 1 << 36)
-        let writer = BatchWriter(store: store, pauseMs: 0)
+        let writer = BatchWriter(store: store)
         defer { writer.stop() }
         let feeds = try Configuration.builtIn().feeds
         for index in order {

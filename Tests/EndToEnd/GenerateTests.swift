@@ -1,3 +1,4 @@
+import CardTesting
 import Foundation
 import Testing
 
@@ -5,7 +6,7 @@ import Testing
 @Suite struct GenerateTests {
     /// From `generate` through `load` to `get`: what the manifest says comes out.
     @Test func load_givesTheManifest() throws {
-        let seed = UInt64.random(in: 0...999_999)
+        let seed = SeededGenerator.newSeed()
         let directory = TemporaryDirectory()
         let made = directory.file("made")
         try Program.succeed(["generate", "--cards", "3000", "--seed", "\(seed)", made])
