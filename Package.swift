@@ -35,12 +35,14 @@ let package = Package(
             providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(
             name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Wrappers: the only places where a C library is imported.
         .target(name: "LMDBKit", dependencies: ["CLMDB"], swiftSettings: settings),
         .target(name: "HTTPFront", dependencies: ["CMicroHTTPD"], swiftSettings: settings),
 
         .target(name: "GnuTLSKit", dependencies: ["CGnuTLS"], swiftSettings: settings),
+        .target(name: "ZlibKit", dependencies: ["CZlib"], swiftSettings: settings),
 
         // Pure modules: no I/O.
         .target(name: "CardModel", swiftSettings: settings),
@@ -58,7 +60,8 @@ let package = Package(
         .target(
             name: "CardFeeds",
             dependencies: [
-                "CardCSV", "CardService", "CardModel", .product(name: "Yams", package: "Yams"),
+                "CardCSV", "CardService", "CardModel", "ZlibKit",
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings),
         .target(
@@ -84,6 +87,7 @@ let package = Package(
             name: "LMDBKitTests", dependencies: ["LMDBKit", "CardTesting"],
             swiftSettings: settings),
         .testTarget(name: "GnuTLSKitTests", dependencies: ["GnuTLSKit"], swiftSettings: settings),
+        .testTarget(name: "ZlibKitTests", dependencies: ["ZlibKit"], swiftSettings: settings),
         .testTarget(name: "HTTPFrontTests", dependencies: ["HTTPFront"], swiftSettings: settings),
         .testTarget(
             name: "CardModelTests", dependencies: ["CardTesting", "CardModel"],

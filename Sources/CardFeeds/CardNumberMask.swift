@@ -22,6 +22,8 @@ enum CardNumberMask {
     static let reachBytes = 19 + 18 * gapBytesMax + 1
 
     private static let gapBytesMax = 3
+    /// The digits at a number's end that are not hidden.
+    private static let shownDigits = 4
 
     static func apply(to bytes: inout [UInt8], _ scope: Scope) {
         // Found first and hidden last: a digit can be part of several sequences.
@@ -43,6 +45,33 @@ enum CardNumberMask {
         for place in hidden { bytes[place] = UInt8(ascii: "*") }
     }
 
+    /// Whether the text looks as if a number in it had been hidden: as many stars as the shortest
+    /// number has hidden digits, with gaps or without, and then the four digits that stay.
+    static func isApplied(to text: Span<UInt8>) -> Bool {
+        let starsMin = Luhn.cardNumberCounts.lowerBound - shownDigits
+        var stars = 0
+        var digits = 0
+        var gap: [UInt8] = []
+        for index in text.indices {
+            let byte = text[index]
+            switch byte {
+            case UInt8(ascii: "*"):
+                if digits > 0 || !isGap(gap[...]) { stars = 0 }
+                stars += 1
+                digits = 0
+                gap = []
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                if !isGap(gap[...]) { stars = 0 }
+                digits += 1
+                gap = []
+                if stars >= starsMin, digits >= shownDigits { return true }
+            default:
+                if stars > 0 { gap.append(byte) }
+            }
+        }
+        return false
+    }
+
     /// The digits to hide of the numbers that end with the last group.
     private static func appendPlaces(
         of groups: [Range<Int>], in bytes: [UInt8], _ scope: Scope, to hidden: inout [Int]
@@ -58,7 +87,7 @@ enum CardNumberMask {
             let places = groups[first...].joined()
             var luhn = Luhn()
             for place in places { luhn.append(bytes[place]) }
-            if luhn.isCardNumber { hidden.append(contentsOf: places.dropLast(4)) }
+            if luhn.isCardNumber { hidden.append(contentsOf: places.dropLast(shownDigits)) }
         }
     }
 

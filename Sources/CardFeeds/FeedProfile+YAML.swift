@@ -8,7 +8,7 @@ extension FeedProfile {
             node, source: source, called: "a feed",
             keys: [
                 "id", "title", "files", "status", "region", "time_zone", "timestamps", "delimiter",
-                "columns", "placeholder_phones", "allow_card_numbers",
+                "encoding", "columns", "placeholder_phones", "allow_card_numbers",
             ])
         let idText = try settings.requiredText("id")
         guard let id = FeedID(idText) else {
@@ -41,6 +41,7 @@ extension FeedProfile {
 
         timestampFormats = try Self.formats(settings)
         delimiter = try Self.delimiter(settings)
+        encoding = try Self.encoding(settings)
         columns = try Self.columns(settings, source: source)
         placeholderPhones = try Self.placeholders(settings, region: region)
         allowsCardNumbers = try settings.boolean("allow_card_numbers") ?? false
@@ -74,6 +75,15 @@ extension FeedProfile {
         default:
             throw settings.error("delimiter", "must be comma, semicolon, tab or pipe")
         }
+    }
+
+    private static func encoding(_ settings: YAMLMapping) throws(ConfigurationError) -> Encoding {
+        guard let text = try settings.text("encoding") else { return .auto }
+        guard let encoding = Encoding(rawValue: text) else {
+            let names = Encoding.allCases.map(\.rawValue).joined(separator: ", ")
+            throw settings.error("encoding", "must be one of \(names), not '\(text)'")
+        }
+        return encoding
     }
 
     private static func columns(

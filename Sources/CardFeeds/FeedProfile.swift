@@ -17,6 +17,7 @@ public struct FeedProfile: Sendable {
     public let timestampFormats: [TimestampFormat]
     /// The byte between fields; nil finds it from the header.
     public let delimiter: UInt8?
+    public let encoding: Encoding
     public let columns: [Column: ColumnRule]
     /// Numbers that mean "no phone".
     public let placeholderPhones: Set<PhoneNumber>
@@ -33,6 +34,17 @@ public struct FeedProfile: Sendable {
 
         /// Without these a row says nothing.
         var isEssential: Bool { self == .cardID || self == .occurredAt }
+    }
+
+    /// How a feed's files are encoded, unless a byte order mark says something else.
+    public enum Encoding: String, CaseIterable, Sendable {
+        /// UTF-8, or UTF-16 where the header shows it.
+        case auto
+        case utf8 = "utf-8"
+        /// Of the byte order that the header shows, else little endian.
+        case utf16 = "utf-16"
+        /// ISO 8859-1.
+        case latin1 = "latin-1"
     }
 
     /// How a column is found in a header.
@@ -111,9 +123,13 @@ public struct FeedSet: Sendable {
         return profile
     }
 
-    /// The one feed whose patterns match the file's name.
+    /// The one feed whose patterns match the file's name, with or without an ending `.gz`.
     public func profile(forFileNamed fileName: String) throws(FeedError) -> FeedProfile {
-        let matching = profiles.filter { $0.fileNames.contains { $0.matches(fileName) } }
+        let isCompressed = fileName.lowercased().hasSuffix(".gz")
+        let names = isCompressed ? [fileName, String(fileName.dropLast(3))] : [fileName]
+        let matching = profiles.filter { profile in
+            profile.fileNames.contains { names.contains(where: $0.matches) }
+        }
         guard let profile = matching.first else {
             throw .noFeed(
                 fileName: fileName,

@@ -20,9 +20,18 @@ public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// An open file to read: closed at the end of its scope.
 struct InputFile: ~Copyable {
+    /// What people call it.
     let path: String
-    let sizeBytes: Int
+    /// nil when that is not known before its end.
+    let sizeBytes: Int?
     private let descriptor: CInt
+
+    /// Standard input, whatever is behind it. It stays open.
+    init(standardInputCalled name: String) {
+        path = name
+        sizeBytes = nil
+        descriptor = STDIN_FILENO
+    }
 
     /// Opens a regular file. Directories, devices and sockets are refused: reading one could
     /// wait for ever.
@@ -46,7 +55,7 @@ struct InputFile: ~Copyable {
 
     deinit {
         // Nothing was written through it, so a failing close loses nothing.
-        close(descriptor)
+        if descriptor != STDIN_FILENO { close(descriptor) }
     }
 
     /// Reads what comes next into `buffer` and says how many bytes that was; 0 at the end.
@@ -54,6 +63,11 @@ struct InputFile: ~Copyable {
         while true {
             let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
             if count >= 0 { return count }
+            if errno == EAGAIN {
+                // Whoever shares standard input may have made it one that does not wait.
+                var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                if poll(&wanted, 1, -1) >= 0 { continue }
+            }
             if errno != EINTR { throw FileError(path: path) }
         }
     }
@@ -82,11 +96,12 @@ enum FileBytes {
     /// The whole of a small file.
     static func read(_ path: String, limitBytes: Int) throws(FileError) -> [UInt8] {
         let file = try InputFile(path: path)
-        guard file.sizeBytes <= limitBytes else {
+        let sizeBytes = file.sizeBytes ?? 0
+        guard sizeBytes <= limitBytes else {
             throw FileError(
-                path: path, reason: "\(file.sizeBytes) bytes, and \(limitBytes) is the limit")
+                path: path, reason: "\(sizeBytes) bytes, and \(limitBytes) is the limit")
         }
-        return try file.bytes(in: 0..<file.sizeBytes)
+        return try file.bytes(in: 0..<sizeBytes)
     }
 }
 

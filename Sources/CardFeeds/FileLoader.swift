@@ -7,7 +7,10 @@ public import CardStore
 public struct FileReport: Sendable {
     /// A problem as it is shown to the person who loads the file.
     public struct Shown: Sendable {
+        /// In the file that was read.
         public let line: Int
+        /// Where a mended row stood at first: a file and a line.
+        public let origin: String?
         public let problem: RowProblem
         public let isReject: Bool
     }
@@ -16,7 +19,8 @@ public struct FileReport: Sendable {
     public static let shownMax = 20
 
     public let path: String
-    public let feed: FeedID
+    /// nil when each row has its own, as in a file of rejects.
+    public let feed: FeedID?
     /// Rows below the header, blank lines not counted.
     public internal(set) var rows = 0
     public internal(set) var counts = CommitCounts()
@@ -36,8 +40,10 @@ public struct FileReport: Sendable {
 /// How far the reading of a file has come.
 public struct FileProgress: Sendable {
     public let path: String
+    /// Of the file itself, packed when it is.
     public let bytesRead: Int
-    public let sizeBytes: Int
+    /// nil when it is not known, as for standard input.
+    public let sizeBytes: Int?
     public let rows: Int
 }
 
@@ -82,25 +88,81 @@ public struct FileLoader {
         self.onProgress = onProgress
     }
 
-    /// Reads one file; everything in it is durable when this returns.
+    /// The path that stands for standard input.
+    public static let standardInput = "-"
+
+    /// Reads one file, packed by gzip or not; everything in it is durable when this returns.
     ///
+    /// - Parameter path: a regular file, or ``standardInput``.
     /// - Throws: ``FileLoadError`` when the file cannot be read to its end. Problems noted until
     ///   then are in the problem files, and the rows before the failure are in the store, as far as
     ///   that takes them.
     public func load(_ path: String, as profile: FeedProfile) throws(FileLoadError) -> FileReport {
-        let file: InputFile
+        try run(path, feed: profile.id) { (input, run) throws(FileLoadError) in
+            try read(&input, as: profile, &run)
+        }
+    }
+
+    /// Reads rows that were rejected, or had warnings, and were mended since: what
+    /// ``holdsProblems(_:)`` says is one of our own problem files. Each row is read as one of the
+    /// file that it came from.
+    ///
+    /// - Parameters:
+    ///   - feeds: where the rows' feeds are found.
+    ///   - feed: the only feed whose rows are read; those of others are rejected.
+    /// - Throws: as ``load(_:as:)`` does.
+    public func loadMended(
+        _ path: String, _ feeds: FeedSet, only feed: FeedID? = nil
+    ) throws(FileLoadError) -> FileReport {
+        try run(path, feed: nil) { (input, run) throws(FileLoadError) in
+            var mended = MendedRows(feeds, only: feed, nowSeconds: nowSeconds)
+            let dialect = CSVDialect()
+            // A raw row of any length that is read has room, also with every quote doubled.
+            let maxBytes = 2 * (Self.maxRowBytes + ProblemFile.headerBytesMax) + Self.chunkBytes
+            var reader = CSVReader(dialect: dialect, maxRowBytes: maxBytes)
+            try read(&input, .auto, &run, &reader) { (row, run, _, _) throws(FileLoadError) in
+                try mended.take(row, &run)
+            }
+        }
+    }
+
+    /// Whether a file has the header of a problem file. False when it cannot be read.
+    public static func holdsProblems(_ path: String) -> Bool {
+        let start = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+        defer { start.deallocate() }
+        let count: Int
         do {
-            file = try InputFile(path: path)
+            var input = UnpackedFile(try InputFile(path: path))
+            count = try input.read(into: start)
+        } catch {
+            // Whoever reads the file itself says why it cannot be read.
+            return false
+        }
+        let bytes = UnsafeRawBufferPointer(rebasing: start[..<count])
+            .assumingMemoryBound(to: UInt8.self)
+        return MendedRows.isHeader(of: bytes.span)
+    }
+
+    private func run(
+        _ path: String, feed: FeedID?,
+        _ body: (inout UnpackedFile, inout FileRun) throws(FileLoadError) -> Void
+    ) throws(FileLoadError) -> FileReport {
+        let isStandardInput = path == Self.standardInput
+        let name = isStandardInput ? "stdin" : path
+        var input: UnpackedFile
+        do {
+            input = UnpackedFile(
+                isStandardInput
+                    ? InputFile(standardInputCalled: name) : try InputFile(path: path))
         } catch {
             throw .file(error)
         }
         var run = FileRun(
-            report: FileReport(path: path, feed: profile.id), profile: profile, mode: mode,
-            nowSeconds: nowSeconds, writer: writer,
-            rejects: problemFile(path, "rejects"), warnings: problemFile(path, "warnings"))
+            report: FileReport(path: name, feed: feed), mode: mode, writer: writer,
+            rejects: problemFile(name, "rejects"), warnings: problemFile(name, "warnings"))
         var failure: FileLoadError?
         do throws(FileLoadError) {
-            try read(file, &run)
+            try body(&input, &run)
         } catch {
             failure = error
         }
@@ -108,190 +170,100 @@ public struct FileLoader {
     }
 
     private func read(
-        _ file: borrowing InputFile, _ run: inout FileRun
+        _ input: inout UnpackedFile, as profile: FeedProfile, _ run: inout FileRun
     ) throws(FileLoadError) {
+        var format: RowFormat?
         var reader = CSVReader(
-            dialect: CSVDialect(delimiter: run.profile.delimiter), maxRowBytes: Self.maxRowBytes)
+            dialect: CSVDialect(delimiter: profile.delimiter), maxRowBytes: Self.maxRowBytes)
+        try read(&input, profile.encoding, &run, &reader) {
+            (row, run, input, text) throws(FileLoadError) in
+            if let format {
+                let reading = format.rows.read(row)
+                if reading.problems.isEmpty {
+                    try run.finishRow(reading.fact)
+                    return
+                }
+                let origin = RowOrigin(
+                    file: run.report.path, line: row.line, feed: "\(profile.id)",
+                    header: format.header)
+                // The bytes of a row are in the file, whole, only when nothing was made of them.
+                if text.encoding == .utf8, !input.isPacked, input.file.sizeBytes != nil {
+                    try run.take(reading, row, at: row.line, origin, format, input.file)
+                } else {
+                    try run.take(reading, row, at: row.line, origin, format)
+                }
+                return
+            }
+            do throws(HeaderError) {
+                let found = try RowFormat(header: row, profile, nowSeconds: nowSeconds)
+                run.report.unusedColumns = found.unusedTitles
+                format = found
+            } catch {
+                // The file's first bytes may tell why better than titles made of them.
+                let foreign = ForeignFormat.advice(for: text.start, readAs: text.encoding)
+                throw .header(
+                    path: run.report.path, foreign.map(HeaderError.foreignFormat) ?? error)
+            }
+        }
+    }
+
+    /// How the bytes of a file were taken for text.
+    private struct Text {
+        let start: [UInt8]
+        let encoding: TextEncoding
+    }
+
+    private typealias TakeRow = (
+        borrowing CSVRow, inout FileRun, borrowing UnpackedFile, Text
+    ) throws(FileLoadError) -> Void
+
+    /// Reads all rows, the header too.
+    private func read(
+        _ input: inout UnpackedFile, _ encoding: FeedProfile.Encoding, _ run: inout FileRun,
+        _ reader: inout CSVReader, _ take: TakeRow
+    ) throws(FileLoadError) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(
             byteCount: Self.chunkBytes, alignment: 16)
         defer { buffer.deallocate() }
-        var bytesRead = 0
-        while true {
-            let count: Int
-            do {
-                count = try file.read(into: buffer)
-            } catch {
-                throw .file(error)
-            }
-            if count == 0 { break }
-            bytesRead += count
+        var count = try readChunk(&input, buffer)
+        let start = [UInt8](buffer[..<min(count, TextEncoding.startBytesMax)])
+        let text = Text(start: start, encoding: encoding.encoding(of: start.span))
+        var transcoder = UTF8Transcoder(from: text.encoding)
+        while count > 0 {
             let chunk = UnsafeRawBufferPointer(rebasing: buffer[..<count])
             let bytes = chunk.assumingMemoryBound(to: UInt8.self)
-            try reader.read(bytes.span) { (row) throws(FileLoadError) in
-                try run.take(row, file)
+            try transcoder.read(bytes.span) { (utf8) throws(FileLoadError) in
+                try reader.read(utf8) { (row) throws(FileLoadError) in
+                    try take(row, &run, input, text)
+                }
             }
             onProgress(
                 FileProgress(
-                    path: file.path, bytesRead: bytesRead, sizeBytes: file.sizeBytes,
-                    rows: run.report.rows))
+                    path: run.report.path, bytesRead: input.bytesRead,
+                    sizeBytes: input.file.sizeBytes, rows: run.report.rows))
+            count = try readChunk(&input, buffer)
         }
-        try reader.finish { (row) throws(FileLoadError) in try run.take(row, file) }
+        try transcoder.finish { (utf8) throws(FileLoadError) in
+            try reader.read(utf8) { (row) throws(FileLoadError) in
+                try take(row, &run, input, text)
+            }
+        }
+        try reader.finish { (row) throws(FileLoadError) in try take(row, &run, input, text) }
+    }
+
+    private func readChunk(
+        _ input: inout UnpackedFile, _ buffer: UnsafeMutableRawBufferPointer
+    ) throws(FileLoadError) -> Int {
+        do {
+            return try input.read(into: buffer)
+        } catch {
+            throw .file(error)
+        }
     }
 
     private func problemFile(_ path: String, _ kind: String) -> ProblemFile {
         ProblemFile(
             directory: problemDirectory, runName: runName, sourcePath: path, kind: kind)
-    }
-}
-
-/// The state of reading one file.
-private struct FileRun: ~Copyable {
-    /// Facts read between two hand-overs to the writer: sorting more of them together makes
-    /// neighbours in the B+tree of more of them.
-    private static let batchFacts = 100_000
-
-    var report: FileReport
-    let profile: FeedProfile
-    let mode: FileLoader.Mode
-    let nowSeconds: Int64
-    let writer: BatchWriter
-    var rejects: ProblemFile
-    var warnings: ProblemFile
-    private var rows: RowReader?
-    private var facts: [CardFact] = []
-
-    init(
-        report: FileReport, profile: FeedProfile, mode: FileLoader.Mode, nowSeconds: Int64,
-        writer: BatchWriter, rejects: consuming ProblemFile, warnings: consuming ProblemFile
-    ) {
-        self.report = report
-        self.profile = profile
-        self.mode = mode
-        self.nowSeconds = nowSeconds
-        self.writer = writer
-        self.rejects = rejects
-        self.warnings = warnings
-    }
-
-    mutating func take(
-        _ row: borrowing CSVRow, _ file: borrowing InputFile
-    ) throws(FileLoadError) {
-        guard let rows else {
-            let map = try columnMap(row, file)
-            report.unusedColumns = map.unusedTitles
-            self.rows = RowReader(profile, map, nowSeconds: nowSeconds)
-            return
-        }
-        report.rows += 1
-        let reading = rows.read(row)
-        do {
-            if let fact = reading.fact {
-                // What is voided needs no advice on how it could have been better.
-                if mode == .add {
-                    for problem in reading.problems {
-                        report.note(problem, line: row.line, isReject: false)
-                        try warnings.append(
-                            problem, line: row.line, file, row.byteRange, hiding: hidden(problem))
-                    }
-                }
-                try add(fact)
-            } else {
-                for problem in reading.problems {
-                    report.note(problem, line: row.line, isReject: true)
-                    try rejects.append(
-                        problem, line: row.line, file, row.byteRange, hiding: hidden(problem))
-                }
-            }
-        } catch let error as FileError {
-            throw .file(error)
-        } catch let error as WriteError {
-            throw .write(path: report.path, error)
-        } catch {
-            preconditionFailure("these calls throw nothing else, not \(error)")
-        }
-    }
-
-    /// Reads the header. When it does not do, the file's first bytes may tell why better than
-    /// titles made of them.
-    private func columnMap(
-        _ header: borrowing CSVRow, _ file: borrowing InputFile
-    ) throws(FileLoadError) -> ColumnMap {
-        do {
-            return try ColumnMap(header: header, profile)
-        } catch {
-            let start: [UInt8]
-            do {
-                start = try file.bytes(
-                    in: 0..<min(file.sizeBytes, ForeignFormat.startBytesMax))
-            } catch {
-                throw .file(error)
-            }
-            let foreign = ForeignFormat.advice(for: start).map(HeaderError.foreignFormat)
-            throw .header(path: report.path, foreign ?? error)
-        }
-    }
-
-    /// A row can have a card's number wherever a partner put one, whatever its problem is.
-    private func hidden(_ problem: RowProblem) -> CardNumberMask.Scope? {
-        if profile.allowsCardNumbers { return nil }
-        return problem.code == CardIDError.looksLikeCardNumber.code ? .all : .likely
-    }
-
-    private mutating func add(_ fact: CardFact) throws(WriteError) {
-        switch mode {
-        case .add: facts.append(fact)
-        case .void:
-            facts.append(CardFact(card: fact.card, event: .void(fact.event.identity)))
-        }
-        if facts.count >= Self.batchFacts { try writeBatch() }
-    }
-
-    private mutating func writeBatch() throws(WriteError) {
-        try writer.write(facts)
-        facts.removeAll(keepingCapacity: true)
-    }
-
-    /// Ends the run, also one that failed: what was read and noted is not lost. The first failure
-    /// is the one to report; later ones are mostly its consequences.
-    mutating func finish(after failure: FileLoadError?) throws(FileLoadError) -> FileReport {
-        var failure = failure
-        do {
-            try rejects.close()
-        } catch {
-            failure = failure ?? .file(error)
-        }
-        do {
-            try warnings.close()
-        } catch {
-            failure = failure ?? .file(error)
-        }
-        report.rejectsPath = rejects.path
-        report.warningsPath = warnings.path
-        do {
-            // Also after a failure: the writer counts from flush to flush, and the next file's
-            // count must not hold this one's facts.
-            try writeBatch()
-            report.counts = try writer.flush()
-        } catch {
-            failure = failure ?? .write(path: report.path, error)
-        }
-        if let failure { throw failure }
-        return report
-    }
-}
-
-extension FileReport {
-    fileprivate mutating func note(_ problem: RowProblem, line: Int, isReject: Bool) {
-        if isReject {
-            rejects += 1
-            rejectsByReason[problem.code, default: 0] += 1
-        } else {
-            warnings += 1
-            warningsByReason[problem.code, default: 0] += 1
-        }
-        if shown.count < Self.shownMax {
-            shown.append(Shown(line: line, problem: problem, isReject: isReject))
-        }
     }
 }
 

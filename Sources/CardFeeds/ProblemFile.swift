@@ -1,12 +1,27 @@
 internal import Glibc
 
+/// Where a row stands, and what is needed to read it again once it was mended.
+struct RowOrigin {
+    var file: String
+    var line: Int
+    /// The feed's ID; empty for a row that has none.
+    var feed = ""
+    /// The raw header above the row; empty for a row that has none.
+    var header: [UInt8] = []
+}
+
 /// Where the rows that a run rejected, or has warnings for, are written for a person to mend: a CSV
-/// file with the columns `file,line,column,reason,message,raw_row`.
+/// file with the columns of `titles`. `load` reads it again: see ``MendedRows``.
 ///
 /// The file is made with its first row, mode 0600 in a directory of mode 0700: rows hold personal
 /// data.
 struct ProblemFile: ~Copyable {
-    private static let header = Array("file,line,column,reason,message,raw_row\n".utf8)
+    static let titles = [
+        "file", "line", "column", "reason", "message", "feed", "header", "raw_row",
+    ]
+    /// A longer header is not repeated with every row.
+    static let headerBytesMax = 4_096
+
     /// How much of a row that is too long for memory is copied at a time.
     private static let pieceBytes = 1 << 20
     private static let bufferBytes = 1 << 16
@@ -35,26 +50,27 @@ struct ProblemFile: ~Copyable {
         sourceName = sourcePath.split(separator: "/").last.map(String.init) ?? "input"
     }
 
-    /// Appends a row whose bytes are read from `file` at `range`.
+    /// Appends a row.
     ///
     /// - Parameter hiding: which card numbers are not copied; nil for none.
     mutating func append(
-        _ problem: RowProblem, line: Int, _ file: borrowing InputFile, _ range: Range<Int>,
+        _ problem: RowProblem, _ origin: RowOrigin, _ row: [UInt8],
         hiding scope: CardNumberMask.Scope?
     ) throws(FileError) {
-        try open()
-        appendField(Array(file.path.utf8))
-        buffer.append(UInt8(ascii: ","))
-        buffer.append(contentsOf: String(line).utf8)
-        buffer.append(UInt8(ascii: ","))
-        appendField(Array((problem.column ?? "").utf8))
-        buffer.append(UInt8(ascii: ","))
-        appendField(Array(problem.code.utf8))
-        buffer.append(UInt8(ascii: ","))
-        appendField(Array(problem.message.utf8))
-        buffer.append(UInt8(ascii: ","))
+        try beginRow(problem, origin, hiding: scope)
+        var row = row
+        if let scope { CardNumberMask.apply(to: &row, scope) }
+        appendEscaped(row[...])
+        try endRow()
+    }
 
-        buffer.append(UInt8(ascii: "\""))
+    /// Appends a row whose bytes are read from `file` at `range`: it may be longer than memory
+    /// should hold.
+    mutating func append(
+        _ problem: RowProblem, _ origin: RowOrigin, _ file: borrowing InputFile,
+        _ range: Range<Int>, hiding scope: CardNumberMask.Scope?
+    ) throws(FileError) {
+        try beginRow(problem, origin, hiding: scope)
         var start = range.lowerBound
         while start < range.upperBound {
             let end = min(start + Self.pieceBytes, range.upperBound)
@@ -62,9 +78,39 @@ struct ProblemFile: ~Copyable {
             try flush(atLeast: Self.bufferBytes)
             start = end
         }
+        try endRow()
+    }
+
+    /// Appends all fields but the raw row, and the quote that opens that.
+    private mutating func beginRow(
+        _ problem: RowProblem, _ origin: RowOrigin, hiding scope: CardNumberMask.Scope?
+    ) throws(FileError) {
+        try open()
+        var header = origin.header.count <= Self.headerBytesMax ? origin.header : []
+        if scope != nil { CardNumberMask.apply(to: &header, .likely) }
+        appendField(Array(origin.file.utf8))
+        appendSeparator()
+        buffer.append(contentsOf: String(origin.line).utf8)
+        appendSeparator()
+        appendField(Array((problem.column ?? "").utf8))
+        appendSeparator()
+        appendField(Array(problem.code.utf8))
+        appendSeparator()
+        appendField(Array(problem.message.utf8))
+        appendSeparator()
+        appendField(Array(origin.feed.utf8))
+        appendSeparator()
+        appendField(header)
+        appendSeparator()
+        buffer.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func endRow() throws(FileError) {
         buffer.append(contentsOf: [UInt8(ascii: "\""), UInt8(ascii: "\n")])
         try flush(atLeast: Self.bufferBytes)
     }
+
+    private mutating func appendSeparator() { buffer.append(UInt8(ascii: ",")) }
 
     /// Makes the file durable, when there is one.
     mutating func close() throws(FileError) {
@@ -81,7 +127,7 @@ struct ProblemFile: ~Copyable {
             guard let output = try OutputFile(creating: path) else { continue }
             self.output = consume output
             self.path = path
-            buffer.append(contentsOf: Self.header)
+            buffer.append(contentsOf: (Self.titles.joined(separator: ",") + "\n").utf8)
             return
         }
         throw FileError(

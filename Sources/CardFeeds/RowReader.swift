@@ -48,6 +48,27 @@ struct RowReader {
         return reading
     }
 
+    /// Reads a row that was rejected before and may have been mended since. A number that was
+    /// hidden then is not there any more, and what is left of it must not pass for a partner's own.
+    func readMended(_ row: borrowing CSVRow) -> Reading {
+        if !profile.allowsCardNumbers {
+            for column in FeedProfile.Column.allCases {
+                guard let index = map.indices[column], index < row.fieldCount else { continue }
+                let isMasked = row.withField(index) { CardNumberMask.isApplied(to: $0) }
+                if isMasked {
+                    return Reading(
+                        problems: [
+                            RowProblem(
+                                code: "number_masked", column: map.titles[index],
+                                message: "the number was masked when the row was written here;"
+                                    + " take it from the file that the row came from")
+                        ])
+                }
+            }
+        }
+        return read(row)
+    }
+
     private struct Rejection: Error {
         let problem: RowProblem
     }

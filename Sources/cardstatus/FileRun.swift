@@ -24,7 +24,7 @@ struct FileRun {
                 runName: Self.runName(start, number: index + 1),
                 nowSeconds: Int64(start.timeIntervalSince1970), onProgress: progress.show)
             do {
-                reports.append(try loader.load(file.path, as: file.profile))
+                reports.append(try Self.load(file, loader))
                 Terminal.clearProgress()
             } catch {
                 Terminal.clearProgress()
@@ -40,6 +40,15 @@ struct FileRun {
                 "\(failures) of \(files.count) files could not be read to the end")
         }
         return reports.reduce(0) { $0 + $1.rejects }
+    }
+
+    private static func load(
+        _ file: InputFile, _ loader: FileLoader
+    ) throws(FileLoadError) -> FileReport {
+        switch file.content {
+        case .feed(let profile): try loader.load(file.path, as: profile)
+        case .mended(let feeds, let only): try loader.loadMended(file.path, feeds, only: only?.id)
+        }
     }
 
     private static func runName(_ date: Date, number: Int) -> String {
@@ -62,7 +71,7 @@ struct FileRun {
             ])
         for report in reports {
             table.add([
-                "\(report.feed)", URL(fileURLWithPath: report.path).lastPathComponent,
+                report.feed.map { "\($0)" } ?? "by row", URL(fileURLWithPath: report.path).lastPathComponent,
                 "\(report.rows)", "\(report.counts.accepted)", "\(report.counts.duplicates)",
                 "\(report.warnings)", "\(report.rejects)",
             ])
@@ -100,6 +109,7 @@ struct FileRun {
             let column = shown.problem.column.map { " column '\($0)':" } ?? ""
             Terminal.line(
                 "\(shown.isReject ? "reject" : "warning"): \(report.path):\(shown.line):"
+                    + (shown.origin.map { " (\($0))" } ?? "")
                     + "\(column) \(shown.problem.message)")
         }
         let more = report.warnings + report.rejects - report.shown.count
@@ -142,13 +152,18 @@ private final class ProgressLine {
         guard now.timeIntervalSince(shownAt) >= (Terminal.isInteractive ? 0.1 : 5) else { return }
         shownAt = now
         let seconds = now.timeIntervalSince(start)
-        let share = Double(progress.bytesRead) / Double(max(progress.sizeBytes, 1))
-        let left = seconds / max(share, 0.000_001) - seconds
         let name = URL(fileURLWithPath: progress.path).lastPathComponent
-        let text = String(
-            format: "file %d of %d, %@: %.0f %%, %d rows, %d rows a second, %.0f s left",
-            number, total, name, share * 100, progress.rows,
-            Int(Double(progress.rows) / seconds), max(left, 0))
+        var text = "file \(number) of \(total), \(name): "
+        let rate = Int(Double(progress.rows) / seconds)
+        if let sizeBytes = progress.sizeBytes {
+            let share = Double(progress.bytesRead) / Double(max(sizeBytes, 1))
+            let left = seconds / max(share, 0.000_001) - seconds
+            text += String(
+                format: "%.0f %%, %d rows, %d rows a second, %.0f s left", share * 100,
+                progress.rows, rate, max(left, 0))
+        } else {
+            text += "\(progress.rows) rows, \(rate) rows a second"
+        }
         if Terminal.isInteractive { Terminal.progress(text) } else { Terminal.line(text) }
     }
 }

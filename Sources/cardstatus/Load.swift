@@ -7,13 +7,15 @@ struct Load: ParsableCommand {
         discussion: """
             A file's feed is found by its name, or given with --feed. Loading a file again changes \
             nothing, so a load that was interrupted is simply run again. Rows that cannot be used \
-            are written to the store's folder 'rejects' with their place and the reason. A running \
-            server shows what was loaded within a second.
+            are written to the store's folder 'rejects' with their place and the reason; mend them \
+            there, in the column 'raw_row', and load that file. Files may be gzip, and '-' is \
+            standard input. A running server shows what was loaded within a second.
 
             EXAMPLES
               cardstatus load --data-dir data Samples
               cardstatus load --data-dir data --feed delivered friday.csv
-              cardstatus load --data-dir data --config feeds.yaml inbox archive/2023.csv
+              cardstatus load --data-dir data --config feeds.yaml inbox archive/2023.csv.gz
+              curl -s https://partner.example/today | cardstatus load --feed pickup -
             """)
 
     @OptionGroup var store: StoreOptions
@@ -30,7 +32,8 @@ struct Load: ParsableCommand {
         help: "End with status 1 when any row was rejected [$CARDSTATUS_STRICT].")
     var strict = false
 
-    @Argument(help: ArgumentHelp("Files, or folders of files.", valueName: "path"))
+    @Argument(
+        help: ArgumentHelp("Files, folders of files, or '-'.", valueName: "path"))
     var paths: [String]
 
     func run() throws {
@@ -38,7 +41,7 @@ struct Load: ParsableCommand {
         let isStrict = try settings.flag(strict, "CARDSTATUS_STRICT")
         let files = try InputFiles.find(
             paths, feed: feed ?? settings.variable("CARDSTATUS_FEED"),
-            settings.configuration.feeds)
+            settings.configuration.feeds, goesByName: true)
         let run = FileRun(store: try store.openStore(settings, create: true), mode: .add)
         let rejects = try run.read(files)
         if isStrict, rejects > 0 {

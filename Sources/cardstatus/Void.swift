@@ -6,7 +6,8 @@ struct Void: ParsableCommand {
         abstract: "Undo what loading files did.",
         discussion: """
             Every row of the files names an event; that event is void from then on, whether it was \
-            loaded before or is loaded later. A void is final.
+            loaded before or is loaded later. A void is final. In a file of rejects, which was mended \
+            and loaded, each row has its own feed.
 
             EXAMPLES
               cardstatus void --data-dir data --feed delivered wrong.csv
@@ -20,16 +21,14 @@ struct Void: ParsableCommand {
             "The feed that the files were loaded as [$CARDSTATUS_FEED].", valueName: "id"))
     var feed: String?
 
-    @Argument(help: ArgumentHelp("Files.", valueName: "file"))
+    @Argument(help: ArgumentHelp("Files, or '-'.", valueName: "file"))
     var files: [String]
 
     func run() throws {
         let settings = try store.settings()
-        guard let feed = feed ?? settings.variable("CARDSTATUS_FEED") else {
-            throw CommandFailure.misused(
-                "void needs --feed: a file's name is not enough to undo it")
-        }
-        let files = try InputFiles.find(files, feed: feed, settings.configuration.feeds)
+        let files = try InputFiles.find(
+            files, feed: feed ?? settings.variable("CARDSTATUS_FEED"),
+            settings.configuration.feeds, goesByName: false)
         let run = FileRun(store: try store.openStore(settings, create: false), mode: .void)
         _ = try run.read(files)
     }

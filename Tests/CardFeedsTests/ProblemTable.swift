@@ -9,6 +9,8 @@ struct ProblemTable {
         var column: String
         var reason: String
         var message: String
+        var feed: String
+        var header: String
         var rawRow: [UInt8]
 
         var rawText: String { String(decoding: rawRow, as: UTF8.self) }
@@ -40,7 +42,9 @@ struct ProblemTable {
         reader.read(bytes.span, take)
         reader.finish(take)
         if let problem { throw Malformed(what: "\(path): \(problem)") }
-        let titles = ["file", "line", "column", "reason", "message", "raw_row"]
+        let titles = [
+            "file", "line", "column", "reason", "message", "feed", "header", "raw_row",
+        ]
         guard table.first == titles.map({ Array($0.utf8) }) else {
             throw Malformed(what: "\(path): it has another header")
         }
@@ -52,7 +56,7 @@ struct ProblemTable {
             rows.append(
                 Row(
                     file: fields[0], line: line, column: texts[2], reason: texts[3],
-                    message: texts[4], rawRow: fields[5]))
+                    message: texts[4], feed: texts[5], header: texts[6], rawRow: fields[7]))
         }
     }
 }
