@@ -47,15 +47,16 @@ struct MendedRows {
             self.columns = found
             return
         }
-        var origin = RowOrigin(file: run.report.path, line: row.line)
+        let place = RowOrigin(file: run.report.path, line: row.line)
         do {
             if let problem = row.problem {
                 throw Refusal(code: problem.code, message: "\(problem)")
             }
-            let feed = columns.feed.bytes(row)
-            origin.feed = String(decoding: feed, as: UTF8.self)
-            origin.header = columns.header.bytes(row)
-            let (format, delimiter) = try format(feed, origin.header)
+            let header = columns.header.bytes(row)
+            let (format, delimiter) = try format(columns.feed.bytes(row), header)
+            var origin = place
+            origin.feed = "\(format.profile.id)"
+            origin.header = header
             if let line = Int(columns.line.text(row)), Self.lines.contains(line) {
                 origin.file = columns.file.text(row)
                 origin.line = line
@@ -66,10 +67,11 @@ struct MendedRows {
             }
             try read(rawRow, at: row.line, origin, format, delimiter, &run)
         } catch let refusal as Refusal {
+            // What is written is this row and not the one in it, so it has no feed and no header.
             let problem = RowProblem(
                 code: refusal.code, column: nil, message: refusal.message)
             try run.take(
-                RowReader.Reading(problems: [problem]), row, at: row.line, origin, nil)
+                RowReader.Reading(problems: [problem]), row, at: row.line, place, nil)
         } catch let error as FileLoadError {
             throw error
         } catch {

@@ -71,7 +71,8 @@ struct FileRun {
             ])
         for report in reports {
             table.add([
-                report.feed.map { "\($0)" } ?? "by row", URL(fileURLWithPath: report.path).lastPathComponent,
+                report.feed.map { "\($0)" } ?? "by row",
+                URL(fileURLWithPath: report.path).lastPathComponent,
                 "\(report.rows)", "\(report.counts.accepted)", "\(report.counts.duplicates)",
                 "\(report.warnings)", "\(report.rejects)",
             ])

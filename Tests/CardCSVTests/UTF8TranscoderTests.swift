@@ -153,16 +153,17 @@ import Testing
     // MARK: Detection
 
     /// Marks, and the zeros of a first line in UTF-16.
-    @Test(arguments: [
-        ([], nil, nil), ([0xFF], nil, nil), ([0xEF, 0xBB], nil, nil),
-        ([0xFF, 0xFE], .utf16LittleEndian, nil), ([0xFE, 0xFF], .utf16BigEndian, nil),
-        ([0xEF, 0xBB, 0xBF], .utf8, nil), (Array("ID,Card\n\0".utf8), nil, nil),
-        (Array("I\0D\0,\0\n\0".utf8), nil, .utf16LittleEndian),
-        (Array("\0I\0D\0,\0\n".utf8), nil, .utf16BigEndian),
-        (Array("I\0D\0\0,\n".utf8), nil, nil), (Array("Identity,C\0ard".utf8), nil, nil),
-        // Three letters of another script to a comma have a quarter of the zeros that ASCII has.
-        ([0x45, 6, 0x48, 6, 0x2C, 0, 0x45, 6, 0x2C, 0], nil, .utf16LittleEndian),
-    ] as [([UInt8], TextEncoding?, TextEncoding?)])
+    @Test(
+        arguments: [
+            ([], nil, nil), ([0xFF], nil, nil), ([0xEF, 0xBB], nil, nil),
+            ([0xFF, 0xFE], .utf16LittleEndian, nil), ([0xFE, 0xFF], .utf16BigEndian, nil),
+            ([0xEF, 0xBB, 0xBF], .utf8, nil), (Array("ID,Card\n\0".utf8), nil, nil),
+            (Array("I\0D\0,\0\n\0".utf8), nil, .utf16LittleEndian),
+            (Array("\0I\0D\0,\0\n".utf8), nil, .utf16BigEndian),
+            (Array("I\0D\0\0,\n".utf8), nil, nil), (Array("Identity,C\0ard".utf8), nil, nil),
+            // Three letters of another script to a comma have a quarter of the zeros that ASCII has.
+            ([0x45, 6, 0x48, 6, 0x2C, 0, 0x45, 6, 0x2C, 0], nil, .utf16LittleEndian),
+        ] as [([UInt8], TextEncoding?, TextEncoding?)])
     func encoding_isFound_inTheStart(
         _ start: [UInt8], _ marked: TextEncoding?, _ byZeros: TextEncoding?
     ) {

@@ -213,6 +213,9 @@ import Testing
                 + " 'unix-seconds', 'unix-milliseconds'"),
         .feed("timestamps", "[]", "timestamps must be a text or a list of texts"),
         .feed("delimiter", "';;'", "delimiter must be comma, semicolon, tab or pipe"),
+        .feed(
+            "encoding", "ebcdic",
+            "encoding must be one of auto, utf-8, utf-16, latin-1, not 'ebcdic'"),
         .feed("files", "[]", "files must be a text or a list of texts"),
         .feed("allow_card_numbers", "maybe", "allow_card_numbers must be true or false"),
         .feed(
@@ -231,7 +234,7 @@ import Testing
         Refusal(
             "feeds: [{\(feed), colour: red}]",
             "c.yaml:1:108: a feed has no setting 'colour'; it has id, title, files, status, region,"
-                + " time_zone, timestamps, delimiter, columns, placeholder_phones,"
+                + " time_zone, timestamps, delimiter, encoding, columns, placeholder_phones,"
                 + " allow_card_numbers"),
         Refusal("workers: 1\nlisten: a\nworkers: 2", "c.yaml:1:1: 'workers' stands here twice"),
         Refusal("feeds: [", "c.yaml:2:1: not YAML: did not find expected node content"),

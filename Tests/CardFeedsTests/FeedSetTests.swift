@@ -50,7 +50,7 @@ import Testing
         ("Sample Card Status Info - Delivered.csv", "delivered"),
         ("Sample Card Status Info - Returned.csv", "returned"),
         ("2024-01-02_DELIVERY_EXCEPTION_07.CSV", "delivery-exceptions"),
-        ("pickup", "pickup"),
+        ("pickup", "pickup"), ("pickup.csv.gz", "pickup"), ("Pickup.GZ", "pickup"),
     ])
     func profile_isFound_byTheFilesName(_ name: String, _ feed: String) throws {
         #expect(try FeedSet.samples.profile(forFileNamed: name).id.description == feed)

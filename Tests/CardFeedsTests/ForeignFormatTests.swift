@@ -2,7 +2,7 @@ import CardFeeds
 import CardModel
 import Testing
 
-/// Files that are not CSV in UTF-8.
+/// Files that are not CSV.
 @Suite struct ForeignFormatTests {
     private static let header = "ID,Card ID,User contact,Timestamp,Comment\n"
     private static let event = "C1|2023-11-13T10:00:00Z|delivered|delivered|R1|+971585949014|fine|"
@@ -23,35 +23,18 @@ import Testing
         var testDescription: String { words }
     }
 
-    private static func utf16(_ text: String, bigEndian: Bool = false) -> [UInt8] {
-        text.utf16.flatMap { unit in
-            let bytes = [UInt8(unit & 0xFF), UInt8(unit >> 8)]
-            return bigEndian ? bytes.reversed() : bytes
-        }
-    }
+    private static let compressed =
+        "the file is compressed, and not by gzip alone; unpack it first"
 
     private static let foreign = [
-        Foreign("the file is UTF-16; save it as UTF-8", utf16("\u{FEFF}" + header + row(1))),
-        Foreign(
-            "the file is UTF-16; save it as UTF-8",
-            utf16("\u{FEFF}" + header + row(1), bigEndian: true)),
-        Foreign("the file is UTF-16; save it as UTF-8", utf16(header + row(1))),
-        Foreign("the file is UTF-16; save it as UTF-8", utf16(header + row(1), bigEndian: true)),
-        Foreign("the file is UTF-16; save it as UTF-8", [0xFF, 0xFE]),
         Foreign(
             "the file is UTF-32; save it as UTF-8",
             [0xFF, 0xFE, 0, 0] + header.utf8.flatMap { [$0, 0, 0, 0] }),
         Foreign(
             "the file is UTF-32; save it as UTF-8",
             [0, 0, 0xFE, 0xFF] + header.utf8.flatMap { [0, 0, 0, $0] }),
-        Foreign(
-            "the file is compressed; unpack it first",
-            [0x1F, 0x8B, 0x08, 0, 0, 0, 0, 0, 0, 0x03, 0xCB, 0x0A, 0x33, 0x2C]),
-        Foreign(
-            "the file is compressed; unpack it first",
-            [0x1F, 0x8B, 0x08] + [UInt8](repeating: 0x77, count: 3_000_000)),
-        Foreign("the file is compressed; unpack it first", [0x28, 0xB5, 0x2F, 0xFD, 4, 0]),
-        Foreign("the file is compressed; unpack it first", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0]),
+        Foreign(compressed, [0x28, 0xB5, 0x2F, 0xFD, 4, 0]),
+        Foreign(compressed, [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0]),
         Foreign(
             "the file is a workbook or an archive; export it as CSV",
             [0x50, 0x4B, 3, 4, 0x14, 0, 6, 0]),
@@ -59,17 +42,14 @@ import Testing
             "the file is a workbook or an archive; export it as CSV",
             [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1, 0]),
         Foreign(
-            "the file is UTF-16; save it as UTF-8",
-            utf16("\u{645}\u{648}\u{639}\u{62F},ID,\u{648}\u{642}\u{62A},When\r\n")),
-        Foreign(
             "the file is not text: its first line has NUL bytes",
             Array("ID,Card,User contact,\u{0}Timestamp\n".utf8)),
         Foreign("the file is not text: its first line has NUL bytes", [0x41, 0, 0, 0, 0x42, 0x0A]),
     ]
 
-    /// What is not CSV in UTF-8 is called by its name instead of by what its bytes look like.
+    /// What is not CSV is called by its name instead of by what its bytes look like.
     @Test(arguments: foreign)
-    func load_namesTheFormat_whenTheFileIsNotUTF8Text(_ foreign: Foreign) throws {
+    func load_namesTheFormat_whenTheFileIsNotText(_ foreign: Foreign) throws {
         let loading = try LoadingStore()
         let error = #expect(throws: FileLoadError.self) { try loading.load(foreign.bytes) }
         guard case .header(_, let reason) = error else {
