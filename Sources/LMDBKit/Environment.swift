@@ -27,33 +27,43 @@ public final class Environment: @unchecked Sendable {
         }
     }
 
-    /// A directory, whatever path leads to it.
-    private struct DirectoryID: Hashable {
+    /// A data file, whatever path leads to it. Its inode is not given to another file while the
+    /// environment has it open, even if somebody removes the directory.
+    private struct DataFileID: Hashable {
         let device: UInt
         let inode: UInt
+
+        init(_ status: stat) {
+            device = status.st_dev
+            inode = status.st_ino
+        }
     }
 
-    /// The directories that are open in this process.
-    private static let openDirectories = Mutex<Set<DirectoryID>>([])
+    /// The data files that are open in this process.
+    private static let openDataFiles = Mutex<Set<DataFileID>>([])
 
     private let handle: OpaquePointer
-    private let directory: DirectoryID
+    private let dataFile: DataFileID
 
     /// Opens the environment in the directory `path`, which must exist; files are made with mode
     /// 0600. The corresponding C function is `mdb_env_open`.
     public init(path: String, options: Options) throws(LMDBError) {
+        // Looked at before it is opened: opening and closing it would be enough to lose the locks.
         var status = stat()
-        guard stat(path, &status) == 0 else { throw LMDBError(rawValue: errno, call: "stat") }
-        let directory = DirectoryID(device: status.st_dev, inode: status.st_ino)
-        let isFirst = Self.openDirectories.withLock { $0.insert(directory).inserted }
-        precondition(isFirst, "an LMDB environment is opened once in a process")
-        do throws(LMDBError) {
-            handle = try Self.open(path, options)
-        } catch {
-            Self.openDirectories.withLock { _ = $0.remove(directory) }
-            throw error
+        if stat(path + "/data.mdb", &status) == 0 {
+            let dataFile = DataFileID(status)
+            let isOpen = Self.openDataFiles.withLock { $0.contains(dataFile) }
+            precondition(!isOpen, "an LMDB environment is opened once in a process")
         }
-        self.directory = directory
+        handle = try Self.open(path, options)
+        var descriptor: CInt = -1
+        let code = mdb_env_get_fd(handle, &descriptor)
+        precondition(
+            code == 0 && fstat(descriptor, &status) == 0, "an open environment has a data file")
+        let dataFile = DataFileID(status)
+        let isFirst = Self.openDataFiles.withLock { $0.insert(dataFile).inserted }
+        precondition(isFirst, "an LMDB environment is opened once in a process")
+        self.dataFile = dataFile
     }
 
     private static func open(
@@ -82,8 +92,9 @@ public final class Environment: @unchecked Sendable {
     }
 
     deinit {
+        // Before the close: from then on the inode may be another file's.
+        Self.openDataFiles.withLock { _ = $0.remove(dataFile) }
         mdb_env_close(handle)
-        Self.openDirectories.withLock { _ = $0.remove(directory) }
     }
 
     /// Lends a consistent snapshot. Spans read in it cannot leave the closure.

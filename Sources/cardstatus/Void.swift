@@ -6,8 +6,8 @@ struct Void: ParsableCommand {
         abstract: "Undo what loading files did.",
         discussion: """
             Every row of the files names an event; that event is void from then on, whether it was \
-            loaded before or is loaded later. A void is final. In a file of rejects, which was mended \
-            and loaded, each row has its own feed.
+            loaded before or is loaded later. A void is final. In a file of rejects, which was \
+            mended and loaded, each row has its own feed.
 
             EXAMPLES
               cardstatus void --data-dir data --feed delivered wrong.csv

@@ -161,7 +161,7 @@ import Testing
             (Array("I\0D\0,\0\n\0".utf8), nil, .utf16LittleEndian),
             (Array("\0I\0D\0,\0\n".utf8), nil, .utf16BigEndian),
             (Array("I\0D\0\0,\n".utf8), nil, nil), (Array("Identity,C\0ard".utf8), nil, nil),
-            // Three letters of another script to a comma have a quarter of the zeros that ASCII has.
+            // Three letters of another script to a comma: a quarter of the zeros of ASCII.
             ([0x45, 6, 0x48, 6, 0x2C, 0, 0x45, 6, 0x2C, 0], nil, .utf16LittleEndian),
         ] as [([UInt8], TextEncoding?, TextEncoding?)])
     func encoding_isFound_inTheStart(

@@ -123,7 +123,7 @@ import Testing
             path: scratch.path + "/missing", options: .init(mapSizeBytes: 1 << 20))
     }
     #expect(missing?.rawValue == ENOENT)
-    #expect(missing?.description == "stat: No such file or directory")
+    #expect(missing?.description == "mdb_env_open: No such file or directory")
 
     try withEnvironment(scratch) { environment in
         let database = try environment.write { try $0.createDatabase("numbers") }
