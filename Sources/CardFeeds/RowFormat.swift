@@ -1,7 +1,7 @@
 internal import CardCSV
 
-/// How the rows below one header are read. A class, so that each row counts one reference instead of
-/// one for every array and string of the profile.
+/// How the rows below one header are read. A class, so that each row counts one reference instead
+/// of one for every array and string of the profile.
 final class RowFormat {
     let profile: FeedProfile
     /// The header's raw bytes.

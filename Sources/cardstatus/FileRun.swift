@@ -5,7 +5,6 @@ import Foundation
 
 /// Reads files one after the other and tells the person at the terminal what became of them.
 struct FileRun {
-
     let store: CardStore
     let mode: FileLoader.Mode
 
@@ -31,13 +30,17 @@ struct FileRun {
                 Terminal.error("\(error)")
                 failures += 1
                 // A store that cannot be written to will not take the next file either.
-                if case .write = error { break }
+                if case .write = error {
+                    failures = files.count - reports.count
+                    break
+                }
             }
         }
-        try show(reports, seconds: Date().timeIntervalSince(start))
+        if !reports.isEmpty { try show(reports, seconds: Date().timeIntervalSince(start)) }
         guard failures == 0 else {
             throw CommandFailure.failed(
-                "\(failures) of \(files.count) files could not be read to the end")
+                "\(failures) of \(files.count) files could not be read to the end; what was read"
+                    + " of them is kept, and running the same again completes it")
         }
         return reports.reduce(0) { $0 + $1.rejects }
     }
