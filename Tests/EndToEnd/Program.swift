@@ -1,3 +1,4 @@
+import CardTesting
 import Foundation
 import Testing
 
@@ -159,7 +160,7 @@ final class TemporaryDirectory: Sendable {
     let path: String
 
     init() {
-        path = NSTemporaryDirectory() + "cardstatus-test-" + UUID().uuidString
+        path = NSTemporaryDirectory() + "cardstatus-test-" + ScratchDirectory.randomName()
         do {
             try FileManager.default.createDirectory(
                 atPath: path, withIntermediateDirectories: true)
