@@ -37,6 +37,9 @@ let package = Package(
             name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
+        // Thread-local storage and prefetch, for the index.
+        .target(name: "CMachine"),
+
         // Wrappers: the only places where a C library is imported.
         .target(name: "LMDBKit", dependencies: ["CLMDB"], swiftSettings: settings),
         .target(name: "HTTPFront", dependencies: ["CMicroHTTPD"], swiftSettings: settings),
@@ -46,7 +49,8 @@ let package = Package(
 
         // Pure modules: no I/O.
         .target(name: "CardModel", swiftSettings: settings),
-        .target(name: "CardIndex", dependencies: ["CardModel"], swiftSettings: settings),
+        .target(
+            name: "CardIndex", dependencies: ["CMachine", "CardModel"], swiftSettings: settings),
         .target(name: "CardCSV", swiftSettings: settings),
 
         // Makes partners' files for tests and benchmarks; writes files, but knows no other module.

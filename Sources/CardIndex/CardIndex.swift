@@ -1,166 +1,619 @@
 public import CardModel
+internal import CMachine
 internal import Synchronization
+
+// How it hangs together:
+//
+//   cards   GroupTable   hash of the ID     -> record      one entry a card
+//   phones  GroupTable   hash of the phone  -> record      one entry a card that has a phone, or
+//                                                          one for a crowd
+//   arena   RecordArena  the records, packed and immutable
+//   pool    CommentPool  comments that several cards share
+//
+// Any number of threads read without a lock; writers take turns under one. A change is a new record
+// and one releasing store in the table of cards, which is the moment from which everybody sees it:
+// the table of phones only says whom to ask. It lists a card under its new phone before that moment
+// and under its old one until after it, and a reader who comes by phone looks each card up by its
+// ID, so that nobody sees a card's past after its present, whichever way they come. What a change
+// replaces is used again once all readers have gone on (ReaderEpochs). A table that is full is copied to a larger one beside it, published by one
+// pointer swap; readers end their search in the old one, which then goes back to the system.
+//
+// A phone of more than `listedMax` cards is a crowd: a placeholder that a feed does not list, or a
+// company's front desk. The index only counts its cards, so that adding one stays cheap and nobody
+// ever sorts a million; who asks for them reads the store, which has them in order.
+//
+// What must change together: IndexRecord's layout with its reader and writer; the memory-order notes
+// in ReaderEpochs and GroupTable with any new path from a pointer to memory.
 
 /// The current state of every card in memory, found by card ID or by phone.
 ///
-/// Two hash tables under one lock that is held for a look-up and no longer: what a reader needs is
-/// copied out (integers and two references) before its closure runs. Any number of threads may
-/// read, one at a time may write, and a reader sees a card before or after a change, never between.
+/// Memory is at most 64 bytes a card for IDs of 11 bytes with a phone, a reference and a comment of
+/// the usual kind. A look-up misses the cache twice: once in the table, once at the record.
 ///
-/// **Invariants**, which ``checkInvariants()`` proves: every card with a phone stands in that
-/// phone's entry, every card in a phone's entry exists and has that phone, and no entry is empty.
-public final class CardIndex: Sendable {
-    private struct Card: Sendable {
-        let phone: PhoneNumber?
-        let status: CardStatus
-        let updatedAt: Timestamp
-        let comment: [UInt8]
-        let reference: [UInt8]
+/// **Invariants**, which ``checkInvariants()`` proves: the two tables lead to the same records,
+/// every record under its own keys; crowds count what they stand for; every byte of the arena is
+/// in use by one record, retired or free; shared comments count their users.
+///
+/// `@unchecked Sendable`: what readers touch are atomics and memory that is constant while they
+/// read; all else is under the writers' lock.
+public final class CardIndex: @unchecked Sendable {
+    /// The cards that a phone may have before it is a crowd.
+    public static let listedMax = 64
+    /// How much larger a full table becomes. Less than twice: half of a table of the worst size
+    /// would lie empty.
+    private static let growthPercent = 135
+
+    private typealias TablePointer = UnsafeMutablePointer<GroupTable>
+
+    private let cards: Atomic<TablePointer>
+    private let phones: Atomic<TablePointer>
+    private let records: UnsafeMutableRawPointer
+    private let cardCount = Atomic<Int>(0)
+    private let hash: KeyHash
+    private let writer: Mutex<Writer>
+
+    private struct Writer: ~Copyable, Sendable {
+        var arena: RecordArena
+        var pool = CommentPool()
+        /// Entries in the table of phones.
+        var phoneEntries = 0
+        /// The cards of each crowd.
+        var crowds: [PhoneNumber: Int] = [:]
     }
 
-    /// The cards of one phone. Nearly every phone has one card, which then needs no heap object.
-    private enum Holders {
-        case one(CardID)
-        case many(Set<CardID>)
+    /// What the index holds and what that costs.
+    public struct Statistics: Sendable, Equatable {
+        public var cards = 0
+        /// Phones of so many cards that the store has to list them.
+        public var crowds = 0
+        public var sharedComments = 0
+        public var tableBytes = 0
+        /// Memory that records have taken so far, including what is free or retired.
+        public var recordBytes = 0
+        public var freeBytes = 0
+        /// Memory of replaced records that readers may still hold.
+        public var retiredBytes = 0
     }
 
-    private struct Tables: ~Copyable {
-        var cards: [CardID: Card] = [:]
-        var phones: [PhoneNumber: Holders] = [:]
+    /// - Parameter capacity: cards that it takes without growing.
+    public convenience init(capacity: Int = 0) throws(CardIndexError) {
+        try self.init(capacity: capacity, hash: KeyHash())
     }
 
-    private let tables = Mutex(Tables())
-
-    public init() {}
-
-    public var count: Int {
-        tables.withLock { $0.cards.count }
+    init(capacity: Int, hash: KeyHash) throws(CardIndexError) {
+        let arena = try RecordArena()
+        let cardTable = try GroupTable(capacity: capacity)
+        let phoneTable: GroupTable
+        do {
+            phoneTable = try GroupTable(capacity: capacity)
+        } catch {
+            cardTable.release()
+            throw error
+        }
+        self.hash = hash
+        records = arena.start
+        cards = Atomic(CardIndex.box(cardTable))
+        phones = Atomic(CardIndex.box(phoneTable))
+        writer = Mutex(Writer(arena: arena))
     }
+
+    /// Whoever lets go of an index that was published sees to it that no reader is left in it.
+    deinit {
+        for table in [cards.load(ordering: .relaxed), phones.load(ordering: .relaxed)] {
+            table.pointee.release()
+            table.deallocate()
+        }
+    }
+
+    private static func box(_ table: GroupTable) -> TablePointer {
+        let pointer = TablePointer.allocate(capacity: 1)
+        pointer.initialize(to: table)
+        return pointer
+    }
+
+    public var count: Int { cardCount.load(ordering: .relaxed) }
+
+    @inline(__always)
+    private func record(_ name: UInt32) -> IndexRecord { IndexRecord(records, name) }
 
     // MARK: Readers
 
     /// Lends the card's state; nil when it has none.
+    ///
+    /// Takes no lock and allocates nothing. `body` must be short and must not write to an index.
     public func withCard<R>(
         _ id: CardID, _ body: (borrowing CardView) throws -> R
     ) rethrows -> R? {
-        guard let card = tables.withLock({ $0.cards[id] }) else { return nil }
-        return try lend(id, card, body)
+        try ReaderEpochs.read {
+            guard let found = find(id, hash.hash(id)) else { return nil }
+            return try record(found).lend(id, records, body)
+        }
+    }
+
+    @inline(__always)
+    private func find(_ id: CardID, _ idHash: UInt64) -> UInt32? {
+        var found: UInt32 = 0
+        let place = cards.load(ordering: .acquiring).pointee.search(idHash) { name in
+            found = name
+            return record(name).hasID(id)
+        }
+        return place == nil ? nil : found
+    }
+
+    /// Lends the states of many cards, in order: `found` or `absent` is called once for each, with
+    /// its place among `ids`.
+    ///
+    /// Memory is asked for a group of cards at a time, so that their cache misses overlap: several
+    /// times as fast as one look-up after the other.
+    public func withCards(
+        _ ids: Span<CardID>, found: (Int, borrowing CardView) throws -> Void,
+        absent: (Int) throws -> Void
+    ) rethrows {
+        let groupSize = 32
+        var start = 0
+        while start < ids.count {
+            let end = min(start + groupSize, ids.count)
+            try ReaderEpochs.read {
+                let table = cards.load(ordering: .acquiring).pointee
+                var hashes = InlineArray<32, UInt64>(repeating: 0)
+                for index in start..<end {
+                    let idHash = hash.hash(ids[index])
+                    hashes[index - start] = idHash
+                    machine_prefetch(table.firstLine(idHash))
+                }
+                for index in start..<end {
+                    let candidate = table.firstCandidate(hashes[index - start])
+                    let address = record(candidate).start
+                    machine_prefetch(address)
+                    // Most records are shorter than a line, and half of them lie in two.
+                    machine_prefetch(address + 40)
+                }
+                for index in start..<end {
+                    if let name = find(ids[index], hashes[index - start]) {
+                        try record(name).lend(ids[index], records) { try found(index, $0) }
+                    } else {
+                        try absent(index)
+                    }
+                }
+            }
+            start = end
+        }
     }
 
     /// Lends the cards of a phone in the order of their IDs, from the first one after `after`, at
     /// most `limit`.
     ///
-    /// Costs a pass over the phone's cards: a few, but for placeholders that a feed does not list.
+    /// - Returns: false when the phone is a crowd: then nothing was lent, and the store has to be
+    ///   asked.
     public func withCards(
         phone: PhoneNumber, after: CardID? = nil, limit: Int,
         _ body: (borrowing CardView) throws -> Void
-    ) rethrows {
-        let found: [(CardID, Card)] = tables.withLock { tables in
-            guard let holders = tables.phones[phone] else { return [] }
-            let ids: [CardID] =
-                switch holders {
-                case .one(let id): [id]
-                case .many(let set): Array(set)
-                }
-            let page = ids.filter { id in after.map { id > $0 } ?? true }.sorted().prefix(limit)
-            return page.compactMap { id in tables.cards[id].map { (id, $0) } }
-        }
-        for (id, card) in found {
-            try lend(id, card, body)
+    ) rethrows -> Bool {
+        try ReaderEpochs.read {
+            var names = InlineArray<64, UInt32>(repeating: 0)
+            var count = 0
+            let crowd = phones.load(ordering: .acquiring).pointee.search(hash.hash(phone)) { name in
+                let record = record(name)
+                guard record.phoneDigits == phone.digits else { return false }
+                // More than can be listed: while a reader looks, the writer may move entries past
+                // it.
+                if record.isCrowd || count == CardIndex.listedMax { return true }
+                names[count] = name
+                count += 1
+                return false
+            }
+            guard crowd == nil else { return false }
+            if count > 1 { sortByID(&names, count) }
+            var left = limit
+            var last: CardID?
+            for index in 0..<count {
+                guard left > 0 else { break }
+                let id = record(names[index]).id
+                // A card that went away and came back while the reader looked was found twice.
+                guard id != last, after.map({ id > $0 }) ?? true,
+                    let name = find(id, hash.hash(id)), record(name).phoneDigits == phone.digits
+                else { continue }
+                try record(name).lend(id, records, body)
+                last = id
+                left -= 1
+            }
+            return true
         }
     }
 
-    private func lend<R>(
-        _ id: CardID, _ card: Card, _ body: (borrowing CardView) throws -> R
-    ) rethrows -> R {
-        let view = CardView(
-            id: id, phone: card.phone, status: card.status, updatedAt: card.updatedAt,
-            comment: card.comment.span, reference: card.reference.span)
-        return try body(view)
+    /// Insertion sort: a phone has a few cards.
+    private func sortByID(_ names: inout InlineArray<64, UInt32>, _ count: Int) {
+        for index in 1..<count {
+            let name = names[index]
+            let id = record(name).id
+            var place = index
+            while place > 0, record(names[place - 1]).id > id {
+                names[place] = names[place - 1]
+                place -= 1
+            }
+            names[place] = name
+        }
     }
 
-    // MARK: The writer
+    // MARK: Writers
 
     /// Adds the card, or replaces what was known of it.
-    public func insert(_ view: borrowing CardView) {
-        let id = view.id
-        let card = Card(
-            phone: view.phone, status: view.status, updatedAt: view.updatedAt,
-            comment: Self.copy(view.comment), reference: Self.copy(view.reference))
-        tables.withLock { tables in
-            let old = tables.cards.updateValue(card, forKey: id)
-            Self.move(id, from: old?.phone, to: card.phone, in: &tables.phones)
+    ///
+    /// - Throws: when there is no memory; nothing is changed then.
+    public func insert(_ card: borrowing CardView) throws(CardIndexError) {
+        let id = card.id
+        let idHash = hash.hash(id)
+        let phone = card.phone
+        try writer.withLock { writer throws(CardIndexError) in
+            try makeRoom(&writer)
+            let new = try write(card, &writer)
+            let table = cards.load(ordering: .relaxed).pointee
+            var old: UInt32 = 0
+            let place = table.search(idHash) { name in
+                old = name
+                return record(name).hasID(id)
+            }
+            if place == nil { old = 0 }
+            let oldPhone = old == 0 ? nil : record(old).phone
+            if let phone, phone != oldPhone {
+                do throws(CardIndexError) {
+                    try addHolder(phone, new, &writer)
+                } catch {
+                    discard(new, &writer)
+                    throw error
+                }
+            }
+            guard let place else {
+                table.insert(idHash, new)
+                cardCount.add(1, ordering: .relaxed)
+                return
+            }
+            table.replace(place, new)
+            if let oldPhone {
+                if oldPhone == phone {
+                    replaceHolder(oldPhone, old, new, writer)
+                } else {
+                    removeHolder(oldPhone, old, &writer)
+                }
+            }
+            retire(old, &writer)
         }
     }
 
     /// Removes the card, as when its last event was voided.
     public func remove(_ id: CardID) {
-        tables.withLock { tables in
-            let old = tables.cards.removeValue(forKey: id)
-            Self.move(id, from: old?.phone, to: nil, in: &tables.phones)
+        writer.withLock { writer in
+            let idHash = hash.hash(id)
+            let table = cards.load(ordering: .relaxed).pointee
+            var old: UInt32 = 0
+            let place = table.search(idHash) { name in
+                old = name
+                return record(name).hasID(id)
+            }
+            guard let place else { return }
+            table.remove(idHash, place)
+            cardCount.subtract(1, ordering: .relaxed)
+            if let phone = record(old).phone { removeHolder(phone, old, &writer) }
+            retire(old, &writer)
         }
     }
 
-    private static func move(
-        _ id: CardID, from old: PhoneNumber?, to new: PhoneNumber?,
-        in phones: inout [PhoneNumber: Holders]
+    private func write(
+        _ card: borrowing CardView, _ writer: inout Writer
+    ) throws(CardIndexError) -> UInt32 {
+        let comment = try writer.pool.share(card.comment, in: &writer.arena)
+        let byteCount = IndexRecord.byteCount(of: card, sharesComment: comment != 0)
+        do throws(CardIndexError) {
+            let new = try writer.arena.allocate(byteCount: byteCount)
+            record(new).write(card, sharedComment: comment)
+            return new
+        } catch {
+            if comment != 0 {
+                writer.pool.release(comment, in: &writer.arena, wasPublished: false)
+            }
+            throw error
+        }
+    }
+
+    /// Takes back a record that was not published.
+    private func discard(_ name: UInt32, _ writer: inout Writer) {
+        let record = record(name)
+        let comment = record.sharedComment
+        writer.arena.free(name, byteCount: record.byteCount)
+        if comment != 0 {
+            writer.pool.release(comment, in: &writer.arena, wasPublished: false)
+        }
+    }
+
+    private func retire(_ name: UInt32, _ writer: inout Writer) {
+        let record = record(name)
+        let comment = record.sharedComment
+        writer.arena.retire(name, byteCount: record.byteCount)
+        if comment != 0 {
+            writer.pool.release(comment, in: &writer.arena, wasPublished: true)
+        }
+    }
+
+    // MARK: Phones
+
+    private func replaceHolder(
+        _ phone: PhoneNumber, _ old: UInt32, _ new: UInt32, _ writer: borrowing Writer
     ) {
-        guard old != new else { return }
-        if let old {
-            switch phones.removeValue(forKey: old) {
-            case .many(var set):
-                set.remove(id)
-                phones[old] = set.count == 1 ? set.first.map { .one($0) } : .many(set)
-            case .one, nil: break
-            }
+        let table = phones.load(ordering: .relaxed).pointee
+        if let place = table.search(hash.hash(phone), { $0 == old }) {
+            table.replace(place, new)
+        } else {
+            precondition(writer.crowds[phone] != nil, "a card is listed under its phone")
         }
-        if let new {
-            // Taken out while it changes, so that the set is not copied.
-            switch phones.removeValue(forKey: new) {
-            case nil: phones[new] = .one(id)
-            case .one(let other): phones[new] = .many([other, id])
-            case .many(var set):
-                set.insert(id)
-                phones[new] = .many(set)
+    }
+
+    private func addHolder(
+        _ phone: PhoneNumber, _ new: UInt32, _ writer: inout Writer
+    ) throws(CardIndexError) {
+        if let count = writer.crowds[phone] {
+            writer.crowds[phone] = count + 1
+            return
+        }
+        let table = phones.load(ordering: .relaxed).pointee
+        let phoneHash = hash.hash(phone)
+        var holders = 0
+        _ = table.search(phoneHash) { name in
+            if record(name).phoneDigits == phone.digits { holders += 1 }
+            return false
+        }
+        guard holders >= CardIndex.listedMax else {
+            table.insert(phoneHash, new)
+            writer.phoneEntries += 1
+            return
+        }
+        let crowd = try writer.arena.allocate(byteCount: IndexRecord.crowdBytes)
+        record(crowd).writeCrowd(phone)
+        // The crowd comes first: between the two, readers ask the store rather than miss a card.
+        table.insert(phoneHash, crowd)
+        writer.phoneEntries += 1
+        while let place = table.search(
+            phoneHash, { record($0).phoneDigits == phone.digits && $0 != crowd })
+        {
+            table.remove(phoneHash, place)
+            writer.phoneEntries -= 1
+        }
+        writer.crowds[phone] = holders + 1
+    }
+
+    private func removeHolder(_ phone: PhoneNumber, _ old: UInt32, _ writer: inout Writer) {
+        let table = phones.load(ordering: .relaxed).pointee
+        let phoneHash = hash.hash(phone)
+        guard let count = writer.crowds[phone] else {
+            guard let place = table.search(phoneHash, { $0 == old }) else {
+                preconditionFailure("a card is listed under its phone")
+            }
+            table.remove(phoneHash, place)
+            writer.phoneEntries -= 1
+            return
+        }
+        writer.crowds[phone] = count - 1
+        guard count == 1 else { return }
+        var crowd: UInt32 = 0
+        let place = table.search(phoneHash) { name in
+            crowd = name
+            return record(name).phoneDigits == phone.digits
+        }
+        guard let place else { preconditionFailure("a crowd is listed under its phone") }
+        table.remove(phoneHash, place)
+        writer.phoneEntries -= 1
+        writer.crowds[phone] = nil
+        writer.arena.retire(crowd, byteCount: IndexRecord.crowdBytes)
+    }
+
+    // MARK: Growth
+
+    /// Room for one more card in both tables.
+    private func makeRoom(_ writer: inout Writer) throws(CardIndexError) {
+        if count >= cards.load(ordering: .relaxed).pointee.capacity {
+            try grow(cards) { hash.hash(record($0).id) }
+        }
+        if writer.phoneEntries >= phones.load(ordering: .relaxed).pointee.capacity {
+            try grow(phones) { name in
+                guard let phone = record(name).phone else {
+                    preconditionFailure("only cards with a phone are listed under one")
+                }
+                return hash.hash(phone)
             }
         }
     }
 
-    private static func copy(_ span: Span<UInt8>) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: span.count) { buffer, initialized in
-            for index in span.indices {
-                buffer.initializeElement(at: index, to: span[index])
+    /// Copies a table into a larger one and publishes that. Readers go on meanwhile; the writer is
+    /// busy for some 30 ns an entry.
+    private func grow(
+        _ published: borrowing Atomic<TablePointer>, _ hash: (UInt32) -> UInt64
+    ) throws(CardIndexError) {
+        let lookAhead = 4
+        let old = published.load(ordering: .relaxed)
+        let table = old.pointee
+        let new = try GroupTable(
+            capacity: max(table.capacity * CardIndex.growthPercent / 100, 64))
+        for group in 0..<table.groupCount {
+            if group + lookAhead < table.groupCount {
+                table.forEach(inGroup: group + lookAhead) { machine_prefetch(record($1).start) }
             }
-            initialized = span.count
+            table.forEach(inGroup: group) { new.insert(hash($1), $1) }
         }
+        published.store(CardIndex.box(new), ordering: .releasing)
+        ReaderEpochs.synchronize(pause: MappedMemory.pause)
+        table.release()
+        old.deallocate()
     }
 
-    // MARK: Checking
+    /// Returns when no reader can be in an index that has just been taken out of their sight, so
+    /// that it may go. Not within a read.
+    public static func waitForReaders() {
+        ReaderEpochs.synchronize(pause: MappedMemory.pause)
+    }
 
-    /// What is wrong with the two tables; empty when nothing is.
+    /// Runs `body` as a read of any index: an index that it finds published stays until it returns.
+    @inline(__always)
+    public static func read<R>(_ body: () throws -> R) rethrows -> R {
+        try ReaderEpochs.read(body)
+    }
+
+    // MARK: Looking inside
+
+    public var statistics: Statistics {
+        writer.withLock { writer in
+            Statistics(
+                cards: count, crowds: writer.crowds.count, sharedComments: writer.pool.count,
+                tableBytes: cards.load(ordering: .relaxed).pointee.byteCount
+                    + phones.load(ordering: .relaxed).pointee.byteCount,
+                recordBytes: writer.arena.usedBytes, freeBytes: writer.arena.freeBytes,
+                retiredBytes: writer.arena.retiredBytes)
+        }
+    }
+}
+
+// MARK: - Checking
+
+extension CardIndex {
+    /// What is wrong; empty when nothing is. Keeps writers out, and takes seconds a million cards.
     public func checkInvariants() -> [String] {
-        tables.withLock { tables in
-            var problems: [String] = []
-            var holderCount = 0
-            for (phone, holders) in tables.phones {
-                let ids: Set<CardID> =
-                    switch holders {
-                    case .one(let id): [id]
-                    case .many(let set): set
+        writer.withLock { writer in
+            var check = Check(index: self)
+            check.run(writer)
+            return check.problems
+        }
+    }
+
+    private struct Check {
+        let index: CardIndex
+        var problems: [String] = []
+        /// Bytes of the arena by the record that begins there.
+        private var extents: [UInt32: Int] = [:]
+        private var commentUsers: [UInt32: UInt32] = [:]
+        private var holders: [PhoneNumber: Int] = [:]
+        private var listed: Set<UInt32> = []
+
+        init(index: CardIndex) { self.index = index }
+
+        mutating func run(_ writer: borrowing Writer) {
+            walkCards(writer)
+            walkPhones(writer)
+            walkComments(writer)
+            walkMemory(writer)
+        }
+
+        private mutating func add(_ record: UInt32, _ byteCount: Int, _ what: String) {
+            let units = (byteCount + 3) / 4 * 4
+            if extents.updateValue(units, forKey: record) != nil {
+                problems.append("\(what) begins where something else does")
+            }
+        }
+
+        private mutating func walkCards(_ writer: borrowing Writer) {
+            let table = index.cards.load(ordering: .relaxed).pointee
+            problems += table.problems("cards") { index.hash.hash(index.record($0).id) }
+            var count = 0
+            var ids: Set<CardID> = []
+            for group in 0..<table.groupCount {
+                table.forEach(inGroup: group) { _, name in
+                    let record = index.record(name)
+                    count += 1
+                    add(name, record.byteCount, "a card")
+                    if !ids.insert(record.id).inserted { problems.append("a card is there twice") }
+                    if index.find(record.id, index.hash.hash(record.id)) != name {
+                        problems.append("a card is not found by its ID")
                     }
-                if case .many = holders, ids.count < 2 {
-                    problems.append("a phone's set has \(ids.count) cards")
-                }
-                holderCount += ids.count
-                for id in ids where tables.cards[id]?.phone != phone {
-                    problems.append("a phone's entry holds a card that has not that phone")
+                    if record.sharedComment != 0 {
+                        commentUsers[record.sharedComment, default: 0] += 1
+                    }
+                    guard let phone = record.phone else { return }
+                    holders[phone, default: 0] += 1
+                    if writer.crowds[phone] == nil { listed.insert(name) }
                 }
             }
-            let withPhone = tables.cards.values.count { $0.phone != nil }
-            if withPhone != holderCount {
-                problems.append("\(withPhone) cards have a phone, \(holderCount) are under one")
+            if count != index.count {
+                problems.append("there are \(count) cards, and \(index.count) are counted")
             }
-            return problems
+        }
+
+        private mutating func walkPhones(_ writer: borrowing Writer) {
+            let table = index.phones.load(ordering: .relaxed).pointee
+            problems += table.problems("phones") { name in
+                index.record(name).phone.map { index.hash.hash($0) } ?? 0
+            }
+            var count = 0
+            var crowds = 0
+            for group in 0..<table.groupCount {
+                table.forEach(inGroup: group) { _, name in
+                    count += 1
+                    let record = index.record(name)
+                    guard record.isCrowd else {
+                        if listed.remove(name) == nil {
+                            problems.append("a phone lists a record that is no card's")
+                        }
+                        return
+                    }
+                    crowds += 1
+                    add(name, IndexRecord.crowdBytes, "a crowd")
+                    guard let phone = record.phone, let members = writer.crowds[phone],
+                        members == holders[phone]
+                    else {
+                        problems.append("a crowd has another number of cards than it counts")
+                        return
+                    }
+                }
+            }
+            if !listed.isEmpty {
+                problems.append("\(listed.count) cards are not listed under their phone")
+            }
+            if crowds != writer.crowds.count {
+                problems.append("\(crowds) crowds are listed of \(writer.crowds.count)")
+            }
+            if count != writer.phoneEntries {
+                problems.append("\(count) phone entries, \(writer.phoneEntries) are counted")
+            }
+            for (phone, count) in holders
+            where count > CardIndex.listedMax && writer.crowds[phone] == nil {
+                problems.append("a phone of \(count) cards is no crowd")
+            }
+        }
+
+        private mutating func walkComments(_ writer: borrowing Writer) {
+            var found = 0
+            writer.pool.forEach { name in
+                found += 1
+                let comment = SharedComment(index.records, name)
+                add(name, SharedComment.headBytes + comment.byteCount, "a shared comment")
+                if commentUsers.removeValue(forKey: name) != comment.users {
+                    problems.append("a shared comment has another number of users")
+                }
+            }
+            if found != writer.pool.count { problems.append("the pool counts wrongly") }
+            if !commentUsers.isEmpty { problems.append("cards share comments out of the pool") }
+        }
+
+        /// Every unit belongs to something, and to one thing.
+        private mutating func walkMemory(_ writer: borrowing Writer) {
+            var free = 0
+            var retired = 0
+            writer.arena.forEachFree { name, byteCount in
+                free += byteCount
+                add(name, byteCount, "a free record")
+            }
+            writer.arena.forEachRetired { name, byteCount in
+                retired += byteCount
+                add(name, byteCount, "a retired record")
+            }
+            if free != writer.arena.freeBytes || retired != writer.arena.retiredBytes {
+                problems.append("free or retired memory is counted wrongly")
+            }
+            var end = RecordArena.unitBytes
+            for (name, byteCount) in extents.sorted(by: { $0.key < $1.key }) {
+                if Int(name) * RecordArena.unitBytes != end {
+                    problems.append("records overlap, or memory is lost, before byte \(end)")
+                    return
+                }
+                end += byteCount
+            }
+            if end != writer.arena.usedBytes { problems.append("memory is lost at the end") }
         }
     }
 }

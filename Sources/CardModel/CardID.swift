@@ -65,6 +65,16 @@ public struct CardID: Hashable, Comparable, Sendable {
         self.bytes = bytes
     }
 
+    /// An ID out of ``words`` that came from one.
+    package init(words: (UInt64, UInt64, UInt64, UInt64), count: Int) {
+        bytes = ShortBytes(words: words, count: count)
+    }
+
+    /// The bytes in big-endian words, padded with zeros: what an index hashes, compares and packs.
+    package var words: (UInt64, UInt64, UInt64, UInt64) { bytes.words }
+
+    package subscript(_ index: Int) -> UInt8 { bytes[index] }
+
     public var count: Int { Int(bytes.count) }
 
     /// Appends the canonical bytes.

@@ -12,6 +12,17 @@ struct ShortBytes: Hashable, Comparable, Sendable {
     private var word3: UInt64 = 0
     private(set) var count: UInt8 = 0
 
+    init() {}
+
+    /// Words as ``words`` gives them, of a value with so many bytes.
+    init(words: (UInt64, UInt64, UInt64, UInt64), count: Int) {
+        precondition(count >= 0 && count <= Self.maxCount, "a ShortBytes holds 32 bytes")
+        (word0, word1, word2, word3) = words
+        self.count = UInt8(truncatingIfNeeded: count)
+    }
+
+    var words: (UInt64, UInt64, UInt64, UInt64) { (word0, word1, word2, word3) }
+
     /// The byte must not be zero, and there must be room for it.
     mutating func append(_ byte: UInt8) {
         precondition(byte != 0 && count < Self.maxCount, "a ShortBytes holds 32 non-zero bytes")

@@ -91,10 +91,10 @@ public final class CardService: Sendable {
     private func fill() {
         let clock = ContinuousClock()
         let start = clock.now
-        let index = CardIndex()
         do {
+            let index = try CardIndex(capacity: store.statistics().cards)
             let sequence = try store.forEachCard { card in
-                index.insert(card)
+                try index.insert(card)
                 if index.count % 4_096 == 0, filling.withLock({ $0.isStopping }) {
                     throw Stopped()
                 }
@@ -146,9 +146,7 @@ public final class CardService: Sendable {
     public func withCard<R>(
         _ id: CardID, _ body: (borrowing CardView) throws -> R
     ) throws -> R? {
-        if let index = follower.current {
-            return try index.withCard(id, body)
-        }
+        if let answer = try follower.withCurrent({ try $0.withCard(id, body) }) { return answer }
         return try store.withCard(id, body)
     }
 
@@ -158,10 +156,27 @@ public final class CardService: Sendable {
         phone: PhoneNumber, after: CardID? = nil, limit: Int,
         _ body: (borrowing CardView) throws -> Void
     ) throws {
-        if let index = follower.current {
+        let isAnswered = try follower.withCurrent { index in
             try index.withCards(phone: phone, after: after, limit: limit, body)
-        } else {
-            try store.withCards(phone: phone, after: after, limit: limit, body)
+        }
+        // There is no index, or it leaves a phone of so many cards to the store.
+        guard isAnswered != true else { return }
+        try store.withCards(phone: phone, after: after, limit: limit, body)
+    }
+
+    /// Lends the states of many cards, in order: `found` or `absent` is called once for each, with
+    /// its place among `ids`.
+    public func withCards(
+        _ ids: Span<CardID>, found: (Int, borrowing CardView) throws -> Void,
+        absent: (Int) throws -> Void
+    ) throws {
+        let isAnswered: Void? = try follower.withCurrent { index in
+            try index.withCards(ids, found: found, absent: absent)
+        }
+        guard isAnswered == nil else { return }
+        for index in ids.indices {
+            let answer: Void? = try store.withCard(ids[index]) { try found(index, $0) }
+            if answer == nil { try absent(index) }
         }
     }
 
@@ -172,7 +187,7 @@ public final class CardService: Sendable {
 
     /// Cards in memory, or nil while there is no index.
     public var indexedCards: Int? {
-        follower.current?.count
+        follower.withCurrent { $0.count }
     }
 
     /// What is wrong with the index; empty when nothing is, or while there is none.

@@ -10,14 +10,16 @@ internal import Synchronization
 /// newer than the commit.
 ///
 /// `@unchecked Sendable`: the stored properties that change are only touched on the writer's
-/// thread; `published` has its own lock.
+/// thread; `published` is atomic, and what it leads to is held until no reader has it.
 final class IndexFollower: @unchecked Sendable {
     /// Entries of the change log applied from one snapshot.
     private static let batchMax = 10_000
 
     private let store: CardStore
     private let onProblem: @Sendable (StoreError) -> Void
-    private let published = Mutex<CardIndex?>(nil)
+    /// The index that readers may use, unretained: `index` holds it, and lets go of it only when
+    /// all readers have gone on.
+    private let published = Atomic<UnsafeRawPointer?>(nil)
 
     private var index: CardIndex?
     private var appliedSequence: UInt64 = 0
@@ -28,10 +30,27 @@ final class IndexFollower: @unchecked Sendable {
         self.onProblem = onProblem
     }
 
-    /// The index that readers may use: complete, and as new as the last ``follow()``. Nil while
-    /// there is none, and then look-ups read the store.
+    /// Lends the index that readers may use: complete, and as new as the last ``follow()``. Nil
+    /// while there is none, and then look-ups read the store. Takes no lock and counts no
+    /// reference; `body` must be short.
+    @inline(__always)
+    func withCurrent<R>(_ body: (CardIndex) throws -> R) rethrows -> R? {
+        try CardIndex.read {
+            guard let pointer = published.load(ordering: .acquiring) else { return nil }
+            return try Unmanaged<CardIndex>.fromOpaque(pointer)._withUnsafeGuaranteedRef {
+                try body($0)
+            }
+        }
+    }
+
+    /// The same index to keep, for what takes its time.
     var current: CardIndex? {
-        published.withLock { $0 }
+        withCurrent { $0 }
+    }
+
+    private func publish(_ index: CardIndex) {
+        published.store(
+            UnsafeRawPointer(Unmanaged.passUnretained(index).toOpaque()), ordering: .releasing)
     }
 
     /// Takes over an index that holds everything up to a sequence number, brings it up to date and
@@ -40,7 +59,7 @@ final class IndexFollower: @unchecked Sendable {
         self.index = index
         appliedSequence = sequence
         seenTransactionID = -1
-        if follow() { published.withLock { $0 = index } }
+        if follow() { publish(index) }
     }
 
     /// Applies what was committed since the last call.
@@ -66,7 +85,7 @@ final class IndexFollower: @unchecked Sendable {
                         return true
                     }
                     try store.withCards(Array(Set(cards)).sorted()) {
-                        index.insert($0)
+                        try index.insert($0)
                     } absent: {
                         index.remove($0)
                     }
@@ -81,7 +100,8 @@ final class IndexFollower: @unchecked Sendable {
     }
 
     private func drop() {
+        published.store(nil, ordering: .releasing)
+        CardIndex.waitForReaders()
         index = nil
-        published.withLock { $0 = nil }
     }
 }

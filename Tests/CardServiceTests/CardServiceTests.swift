@@ -156,8 +156,8 @@ struct IndexFollowerTests {
         _ = try store.commit([[fact("A", 1, phone: 5), fact("B", 1)]])
         let follower = IndexFollower(store: store) { _ in Issue.record("no problem expected") }
         #expect(!follower.follow())
-        let index = CardIndex()
-        let sequence = try store.forEachCard { index.insert($0) }
+        let index = try CardIndex()
+        let sequence = try store.forEachCard { try index.insert($0) }
         _ = try store.commit([[fact("C", 1, phone: 5), fact("B", 1, isVoid: true)]])
         #expect(follower.current == nil)
         follower.adopt(index, upTo: sequence)
@@ -177,7 +177,7 @@ struct IndexFollowerTests {
         let store = try CardStore(
             directory: scratch.path, create: true, mapSizeBytes: 16 << 20)
         let follower = IndexFollower(store: store) { _ in Issue.record("no problem expected") }
-        follower.adopt(CardIndex(), upTo: 0)
+        follower.adopt(try CardIndex(), upTo: 0)
         #expect(follower.current != nil)
         _ = try store.commit([[fact("A", 1), fact("B", 1)]])
         let changes = store.databases.changes

@@ -1,0 +1,103 @@
+internal import CardModel
+
+// Couriers write a few hundred comments over and over, and some that nobody writes twice. A comment
+// is shared from its second sight on, so that a single one costs its bytes and no more; the pool is
+// bounded, and what finds no place in it stays with its card.
+
+/// Which comments are shared. The writer's; readers follow a record to the comment's own.
+struct CommentPool: Sendable {
+    /// Comments in the pool at most.
+    static let capacity = 8_192
+    /// A shared comment costs a card 4 bytes, so shorter ones stay where they are.
+    static let byteCountMin = 5
+
+    /// Records of shared comments by hash: open addressing, half full at most, 0 where none is.
+    private var table = [UInt32](repeating: 0, count: capacity * 2)
+    private(set) var count = 0
+    /// Hashes of comments that were seen once, each at its place: a later one takes the place of
+    /// an earlier one.
+    private var seen = [UInt64](repeating: 0, count: capacity * 2)
+
+    /// The shared record of a comment for one more card; 0 when the card is to keep it.
+    mutating func share(
+        _ text: Span<UInt8>, in arena: inout RecordArena
+    ) throws(CardIndexError) -> UInt32 {
+        guard text.count >= Self.byteCountMin else { return 0 }
+        let hash = XXH64.hash(text.bytes)
+        var place = Int(truncatingIfNeeded: hash) & (table.count - 1)
+        while table[place] != 0 {
+            let comment = SharedComment(arena.start, table[place])
+            if Self.isEqual(text, comment.bytes) {
+                comment.users += 1
+                return table[place]
+            }
+            place = (place + 1) & (table.count - 1)
+        }
+        guard count < Self.capacity else { return 0 }
+        let seenPlace = Int(truncatingIfNeeded: hash >> 32) & (seen.count - 1)
+        guard seen[seenPlace] == hash else {
+            seen[seenPlace] = hash
+            return 0
+        }
+        let record = try arena.allocate(byteCount: SharedComment.headBytes + text.count)
+        let comment = SharedComment(arena.start, record)
+        comment.write(text)
+        comment.users = 1
+        table[place] = record
+        count += 1
+        return record
+    }
+
+    /// One card less uses it. The last one takes it out of the pool; readers may still hold it.
+    mutating func release(_ record: UInt32, in arena: inout RecordArena, wasPublished: Bool) {
+        let comment = SharedComment(arena.start, record)
+        comment.users -= 1
+        guard comment.users == 0 else { return }
+        remove(record, in: arena)
+        let byteCount = SharedComment.headBytes + comment.byteCount
+        if wasPublished {
+            arena.retire(record, byteCount: byteCount)
+        } else {
+            arena.free(record, byteCount: byteCount)
+        }
+    }
+
+    /// Closes the gap: entries behind it move up when their own place allows it (Knuth, The Art of
+    /// Computer Programming 3, 6.4, algorithm R).
+    private mutating func remove(_ record: UInt32, in arena: borrowing RecordArena) {
+        let mask = table.count - 1
+        var gap = home(record, arena.start)
+        while table[gap] != record {
+            precondition(table[gap] != 0, "a shared comment is in the pool")
+            gap = (gap + 1) & mask
+        }
+        var place = gap
+        while true {
+            place = (place + 1) & mask
+            guard table[place] != 0 else { break }
+            let distance = (place - home(table[place], arena.start)) & mask
+            if distance >= (place - gap) & mask {
+                table[gap] = table[place]
+                gap = place
+            }
+        }
+        table[gap] = 0
+        count -= 1
+    }
+
+    private func home(_ record: UInt32, _ arena: UnsafeMutableRawPointer) -> Int {
+        let hash = XXH64.hash(SharedComment(arena, record).bytes.bytes)
+        return Int(truncatingIfNeeded: hash) & (table.count - 1)
+    }
+
+    private static func isEqual(_ text: Span<UInt8>, _ other: UnsafeRawBufferPointer) -> Bool {
+        guard text.count == other.count else { return false }
+        for index in text.indices where text[index] != other[index] { return false }
+        return true
+    }
+
+    /// The records in the pool, for checks.
+    func forEach(_ body: (UInt32) -> Void) {
+        for record in table where record != 0 { body(record) }
+    }
+}
