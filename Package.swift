@@ -85,6 +85,11 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        // Benchmarks/README.md says how to run these.
+        .executableTarget(
+            name: "index-benchmark", dependencies: ["CardIndex", "CardModel"],
+            path: "Benchmarks/Index", exclude: ["find.cpp", "run"], swiftSettings: settings),
+
         // What several test targets use.
         .target(name: "CardTesting", path: "Tests/CardTesting", swiftSettings: settings),
         .testTarget(

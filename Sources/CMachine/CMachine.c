@@ -1,25 +1,30 @@
+#define _GNU_SOURCE
+
 #include "CMachine.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-_Thread_local int32_t machine_thread_slot;
+_Thread_local void *machine_thread_cell;
 
 struct machine_cell machine_cells[MACHINE_CELL_COUNT];
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static int key_error;
-static void (*release_slot)(int32_t slot);
+static void (*release_cell)(void *cell);
 
-// "The destructor function is called with the key's value as its sole argument" (pthread_key_create(3)).
+// pthread_key_create(3): "the function pointed to is called with the previously associated value as its
+// sole argument".
 static void
 thread_ends(void *value)
 {
-    int32_t slot = (int32_t) (intptr_t) value;
-    machine_thread_slot = 0;
-    release_slot(slot);
+    machine_thread_cell = NULL;
+    release_cell(value);
 }
 
 static void
@@ -29,18 +34,30 @@ make_key(void)
 }
 
 int
-machine_set_thread_slot(int32_t slot, void (*at_exit)(int32_t slot))
+machine_set_thread_cell(void *cell, void (*at_exit)(void *cell))
 {
     int error = pthread_once(&once, make_key);
     if (0 == error)
         error = key_error;
     if (0 != error)
         return error;
-    // Always the same function: there is one owner of slots in a process.
-    __atomic_store_n(&release_slot, at_exit, __ATOMIC_RELEASE);
-    error = pthread_setspecific(key, (void *) (intptr_t) slot);
+    // Always the same function: there is one owner of cells in a process.
+    __atomic_store_n(&release_cell, at_exit, __ATOMIC_RELEASE);
+    error = pthread_setspecific(key, cell);
     if (0 != error)
         return error;
-    machine_thread_slot = slot;
+    machine_thread_cell = cell;
     return 0;
+}
+
+int
+machine_prepare_heavy_barrier(void)
+{
+    return 0 == syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+}
+
+int
+machine_heavy_barrier(void)
+{
+    return 0 == syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) ? 0 : errno;
 }

@@ -121,23 +121,32 @@ public final class CardIndex: @unchecked Sendable {
     /// Lends the card's state; nil when it has none.
     ///
     /// Takes no lock and allocates nothing. `body` must be short and must not write to an index.
+    @inlinable
     public func withCard<R>(
         _ id: CardID, _ body: (borrowing CardView) throws -> R
     ) rethrows -> R? {
+        var result: R?
+        _ = try lend(id) { result = try body($0) }
+        return result
+    }
+
+    /// Lends the card's state; false when it has none.
+    public func lend(
+        _ id: CardID, to body: (borrowing CardView) throws -> Void
+    ) rethrows -> Bool {
         try ReaderEpochs.read {
-            guard let found = find(id, hash.hash(id)) else { return nil }
-            return try record(found).lend(id, records, body)
+            let found = find(id, hash.hash(id))
+            guard found != 0 else { return false }
+            try record(found).lend(id, records, body)
+            return true
         }
     }
 
+    /// The card's record; 0 when it has none.
     @inline(__always)
-    private func find(_ id: CardID, _ idHash: UInt64) -> UInt32? {
-        var found: UInt32 = 0
-        let place = cards.load(ordering: .acquiring).pointee.search(idHash) { name in
-            found = name
-            return record(name).hasID(id)
-        }
-        return place == nil ? nil : found
+    private func find(_ id: CardID, _ idHash: UInt64) -> UInt32 {
+        let table = cards.load(ordering: .acquiring).pointee
+        return table.find(idHash) { record($0).hasID(id) }
     }
 
     /// Lends the states of many cards, in order: `found` or `absent` is called once for each, with
@@ -169,7 +178,8 @@ public final class CardIndex: @unchecked Sendable {
                     machine_prefetch(address + 40)
                 }
                 for index in start..<end {
-                    if let name = find(ids[index], hashes[index - start]) {
+                    let name = find(ids[index], hashes[index - start])
+                    if name != 0 {
                         try record(name).lend(ids[index], records) { try found(index, $0) }
                     } else {
                         try absent(index)
@@ -211,7 +221,8 @@ public final class CardIndex: @unchecked Sendable {
                 let id = record(names[index]).id
                 // A card that went away and came back while the reader looked was found twice.
                 guard id != last, after.map({ id > $0 }) ?? true,
-                    let name = find(id, hash.hash(id)), record(name).phoneDigits == phone.digits
+                    case let name = find(id, hash.hash(id)), name != 0,
+                    record(name).phoneDigits == phone.digits
                 else { continue }
                 try record(name).lend(id, records, body)
                 last = id

@@ -98,8 +98,8 @@ struct GroupTable: Sendable {
 
     @inline(__always)
     private static func tag(_ hash: UInt64) -> UInt64 {
-        let tag = hash & 0xFF
-        return tag == 0 ? 1 : tag
+        // 254 for 0: without a branch, and no tag is 0.
+        (hash & 0xFF) | ((hash & 0xFF) &- 1) >> 56 & 0xFE
     }
 
     /// The high bit of every byte that is zero, and no other bit.
@@ -117,18 +117,49 @@ struct GroupTable: Sendable {
     /// The first record with the hash's tag in its first group, to be prefetched; 0 when none has.
     @inline(__always)
     func firstCandidate(_ hash: UInt64) -> UInt32 {
-        let group = home(hash)
         let pattern = GroupTable.tag(hash) &* 0x0101_0101_0101_0101
-        let low = tags(group, 0).pointee.load(ordering: .acquiring)
-        var matches = GroupTable.zeroBytes(low ^ pattern)
-        var index = matches.trailingZeroBitCount &>> 3
-        if matches == 0 {
+        let group = home(hash)
+        let matches = GroupTable.matches(
+            tags(group, 0).pointee.load(ordering: .acquiring),
+            tags(group, 1).pointee.load(ordering: .acquiring), pattern)
+        guard matches != 0 else { return 0 }
+        let cell = line(group) + GroupTable.nameOffset(matches.trailingZeroBitCount)
+        return cell.assumingMemoryBound(to: Atomic<UInt32>.self).pointee.load(ordering: .acquiring)
+    }
+
+    /// Which places of a group have the tag: bit 8 n for place n below 8, bit 8 n + 1 for place
+    /// n + 8. ``nameOffset(_:)`` turns a bit's number into a place in the line.
+    @inline(__always)
+    private static func matches(_ low: UInt64, _ high: UInt64, _ pattern: UInt64) -> UInt64 {
+        (zeroBytes(low ^ pattern) &>> 7) | ((zeroBytes(high ^ pattern) & highTags) &>> 6)
+    }
+
+    @inline(__always)
+    private static func nameOffset(_ bit: Int) -> Int {
+        16 &+ (bit &>> 3) &* 4 &+ (bit & 1) &* 32
+    }
+
+    /// The first record with the hash's tag for which `body` returns true; 0 when there is none.
+    @inline(__always)
+    func find(_ hash: UInt64, _ body: (UInt32) -> Bool) -> UInt32 {
+        let pattern = GroupTable.tag(hash) &* 0x0101_0101_0101_0101
+        var group = home(hash)
+        for _ in 0..<groupCount {
+            let line = line(group)
+            let low = tags(group, 0).pointee.load(ordering: .acquiring)
             let high = tags(group, 1).pointee.load(ordering: .acquiring)
-            matches = GroupTable.zeroBytes(high ^ pattern) & GroupTable.highTags
-            guard matches != 0 else { return 0 }
-            index = 8 &+ matches.trailingZeroBitCount &>> 3
+            var matches = GroupTable.matches(low, high, pattern)
+            while matches != 0 {
+                let cell = line + GroupTable.nameOffset(matches.trailingZeroBitCount)
+                let name = cell.assumingMemoryBound(to: Atomic<UInt32>.self).pointee.load(
+                    ordering: .acquiring)
+                if body(name) { return name }
+                matches &= matches &- 1
+            }
+            guard high >> GroupTable.overflowShift & GroupTable.overflowMax != 0 else { return 0 }
+            group = next(group)
         }
-        return name(group, index).pointee.load(ordering: .acquiring)
+        return 0
     }
 
     /// Calls `body` with the records that have the hash's tag, until it returns true.

@@ -5,11 +5,14 @@ internal import CardModel
 //   0  UInt32  updated_at, seconds
 //   4  UInt32  bits 0-1 status, 2-7 bytes of the ID, 8 has a phone, 9 is a crowd,
 //              10-16 bytes of the reference, 17-27 bytes of the comment, 28 comment is shared
-//   8  UInt64  phone, when there is one
-//      UInt32  the shared comment's record, when it is shared
-//      bytes   ID, reference, and the comment when it is not shared
+//   8  bytes   ID
+//      UInt64  phone, when there is one, at any address
+//      UInt32  the shared comment's record, when it is shared, at any address
+//      bytes   reference, and the comment when it is not shared
 //
-// A crowd has a phone and nothing else: the phone of more cards than the index lists.
+// The ID stands where it does so that comparing it needs no arithmetic, and behind eight other
+// bytes so that its last eight can be read at once however short it is. A crowd has a phone
+// and nothing else: the phone of more cards than the index lists.
 //
 // A shared comment's record: UInt32 cards that use it (the writer's), UInt32 count of bytes, bytes.
 // CommentPool says which comments are shared.
@@ -30,6 +33,7 @@ struct IndexRecord {
     @inline(__always)
     private var bits: UInt32 { start.load(fromByteOffset: 4, as: UInt32.self) }
 
+    @inline(__always)
     var updatedAt: Timestamp {
         guard let time = Timestamp(seconds: Int64(start.load(as: UInt32.self))) else {
             preconditionFailure("a record's time is written from a Timestamp")
@@ -37,19 +41,15 @@ struct IndexRecord {
         return time
     }
 
+    @inline(__always)
     var status: CardStatus {
-        guard let status = CardStatus(rawValue: UInt8(bits & 3)) else {
-            preconditionFailure("two bits are one of four statuses")
+        switch bits & 3 {
+        case 0: .pickedUp
+        case 1: .deliveryException
+        case 2: .delivered
+        default: .returned
         }
-        return status
     }
-
-    var idCount: Int { Int(bits >> 2 & 63) }
-    var hasPhone: Bool { bits & Bits.hasPhone != 0 }
-    var isCrowd: Bool { bits & Bits.isCrowd != 0 }
-    var referenceCount: Int { Int(bits >> 10 & 127) }
-    var commentCount: Int { Int(bits >> 17 & 2_047) }
-    var hasSharedComment: Bool { bits & Bits.hasSharedComment != 0 }
 
     private enum Bits {
         static let hasPhone: UInt32 = 1 << 8
@@ -57,82 +57,88 @@ struct IndexRecord {
         static let hasSharedComment: UInt32 = 1 << 28
     }
 
+    @inline(__always) var idCount: Int { Int(bits >> 2 & 63) }
+    @inline(__always) var hasPhone: Bool { bits & Bits.hasPhone != 0 }
+    @inline(__always) var isCrowd: Bool { bits & Bits.isCrowd != 0 }
+    @inline(__always) var referenceCount: Int { Int(bits >> 10 & 127) }
+    @inline(__always) var commentCount: Int { Int(bits >> 17 & 2_047) }
+    @inline(__always) var hasSharedComment: Bool { bits & Bits.hasSharedComment != 0 }
+
+    @inline(__always) private var phoneOffset: Int { IndexRecord.headBytes &+ idCount }
+    @inline(__always) private var commentOffset: Int { phoneOffset &+ Int(bits >> 5 & 8) }
+    @inline(__always) private var textOffset: Int { commentOffset &+ Int(bits >> 26 & 4) }
+
     /// The phone's digits; 0 when there is none.
     @inline(__always)
     var phoneDigits: UInt64 {
-        hasPhone ? start.loadUnaligned(fromByteOffset: 8, as: UInt64.self) : 0
+        hasPhone ? start.loadUnaligned(fromByteOffset: phoneOffset, as: UInt64.self) : 0
     }
 
+    @inline(__always)
     var phone: PhoneNumber? { PhoneNumber(digits: phoneDigits) }
 
-    private var sharedCommentOffset: Int { 8 + (hasPhone ? 8 : 0) }
-
     /// The record of the shared comment; 0 when there is none.
+    @inline(__always)
     var sharedComment: UInt32 {
-        hasSharedComment ? start.load(fromByteOffset: sharedCommentOffset, as: UInt32.self) : 0
-    }
-
-    private var idOffset: Int {
-        8 &+ Int(bits >> 5 & 8) &+ Int(bits >> 26 & 4)
+        hasSharedComment
+            ? start.loadUnaligned(fromByteOffset: commentOffset, as: UInt32.self) : 0
     }
 
     var byteCount: Int {
-        idOffset + idCount + referenceCount + (hasSharedComment ? 0 : commentCount)
+        textOffset + referenceCount + (hasSharedComment ? 0 : commentCount)
     }
 
-    /// The ID. Words are read so that they end with the ID's last byte: what stands before it in
-    /// the record is read with it and shifted out, and nothing behind it is touched.
     var id: CardID {
         let count = idCount
-        let base = start + idOffset
         return CardID(
-            words: (
-                IndexRecord.word(0, of: base, count), IndexRecord.word(1, of: base, count),
-                IndexRecord.word(2, of: base, count), IndexRecord.word(3, of: base, count)
-            ), count: count)
+            words: (word(0, count), word(1, count), word(2, count), word(3, count)), count: count)
     }
 
     @inline(__always)
     func hasID(_ id: CardID) -> Bool {
         let count = id.count
         guard idCount == count else { return false }
-        let base = start + idOffset
         let words = id.words
-        var difference = IndexRecord.word(0, of: base, count) ^ words.0
-        if count > 8 { difference |= IndexRecord.word(1, of: base, count) ^ words.1 }
-        if count > 16 {
-            difference |= IndexRecord.word(2, of: base, count) ^ words.2
-            difference |= IndexRecord.word(3, of: base, count) ^ words.3
-        }
-        return difference == 0
+        if count <= 8 { return lastWord(count, 8) == words.0 }
+        guard word(0) == words.0 else { return false }
+        if count <= 16 { return lastWord(count, 16) == words.1 }
+        return word(1) == words.1 && word(2, count) == words.2 && word(3, count) == words.3
     }
 
     /// Eight of the ID's bytes in the order of `CardID.words`, padded with zeros.
+    private func word(_ index: Int, _ count: Int) -> UInt64 {
+        let end = index &* 8 &+ 8
+        if count >= end { return word(index) }
+        return count <= end &- 8 ? 0 : lastWord(count, end)
+    }
+
+    /// Eight bytes of the ID that are all there.
     @inline(__always)
-    private static func word(
-        _ index: Int, of base: UnsafeMutableRawPointer, _ count: Int
-    ) -> UInt64 {
-        let rest = count &- index &* 8
-        if rest <= 0 { return 0 }
-        if rest >= 8 {
-            return UInt64(
-                bigEndian: base.loadUnaligned(fromByteOffset: index &* 8, as: UInt64.self))
-        }
-        // The record's head is in front, so eight bytes can always be read.
-        let last = base.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
-        return UInt64(bigEndian: last) << UInt64(8 &* (8 &- rest))
+    private func word(_ index: Int) -> UInt64 {
+        UInt64(
+            bigEndian: start.loadUnaligned(
+                fromByteOffset: IndexRecord.headBytes &+ index &* 8, as: UInt64.self))
     }
 
+    /// The ID's last word, which would be full with `end` bytes. It is read so that it ends with
+    /// the ID's last byte; what stands before it is shifted out.
+    @inline(__always)
+    private func lastWord(_ count: Int, _ end: Int) -> UInt64 {
+        let bytes = start.loadUnaligned(fromByteOffset: count, as: UInt64.self)
+        return UInt64(bigEndian: bytes) &<< UInt64(truncatingIfNeeded: 8 &* (end &- count))
+    }
+
+    @inline(__always)
     var reference: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: start + idOffset + idCount, count: referenceCount)
+        UnsafeRawBufferPointer(start: start + textOffset, count: referenceCount)
     }
 
+    @inline(__always)
     func comment(_ arena: UnsafeMutableRawPointer) -> UnsafeRawBufferPointer {
-        if hasSharedComment {
-            return SharedComment(arena, sharedComment).bytes
-        }
-        return UnsafeRawBufferPointer(
-            start: start + idOffset + idCount + referenceCount, count: commentCount)
+        hasSharedComment
+            ? SharedComment(arena, sharedComment).bytes
+            : UnsafeRawBufferPointer(
+                start: start + (textOffset &+ referenceCount), count: commentCount)
     }
 
     // MARK: Writing
@@ -152,7 +158,12 @@ struct IndexRecord {
         if card.phone != nil { bits |= Bits.hasPhone }
         if sharedComment != 0 { bits |= Bits.hasSharedComment }
         start.storeBytes(of: bits, toByteOffset: 4, as: UInt32.self)
-        var offset = 8
+        let id = card.id
+        var offset = IndexRecord.headBytes
+        for index in 0..<id.count {
+            start.storeBytes(of: id[index], toByteOffset: offset + index, as: UInt8.self)
+        }
+        offset += id.count
         if let phone = card.phone {
             start.storeBytes(of: phone.digits, toByteOffset: offset, as: UInt64.self)
             offset += 8
@@ -161,11 +172,6 @@ struct IndexRecord {
             start.storeBytes(of: sharedComment, toByteOffset: offset, as: UInt32.self)
             offset += 4
         }
-        let id = card.id
-        for index in 0..<id.count {
-            start.storeBytes(of: id[index], toByteOffset: offset + index, as: UInt8.self)
-        }
-        offset += id.count
         IndexRecord.copy(card.reference, to: start + offset)
         offset += card.reference.count
         if sharedComment == 0 { IndexRecord.copy(card.comment, to: start + offset) }
@@ -191,16 +197,22 @@ struct IndexRecord {
 
     /// Lends the card. Within a read.
     @inline(__always)
-    func lend<R>(
+    func lend(
         _ id: CardID, _ arena: UnsafeMutableRawPointer,
-        _ body: (borrowing CardView) throws -> R
-    ) rethrows -> R {
+        _ body: (borrowing CardView) throws -> Void
+    ) rethrows {
         let reference = reference
         let comment = comment(arena)
         let view = CardView(
             id: id, phone: phone, status: status, updatedAt: updatedAt,
-            comment: Span(_unsafeBytes: comment), reference: Span(_unsafeBytes: reference))
-        return try body(view)
+            comment: Span(
+                _unsafeStart: comment.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self),
+                count: comment.count),
+            reference: Span(
+                _unsafeStart: reference.baseAddress.unsafelyUnwrapped
+                    .assumingMemoryBound(to: UInt8.self),
+                count: reference.count))
+        try body(view)
     }
 }
 

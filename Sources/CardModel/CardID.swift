@@ -4,7 +4,7 @@
 public struct CardID: Hashable, Comparable, Sendable {
     public static let maxCount = ShortBytes.maxCount
 
-    private let bytes: ShortBytes
+    @usableFromInline let bytes: ShortBytes
 
     /// What ``parse(_:allowsCardNumbers:)`` found, and whether it had to mend it.
     public struct Parsed: Sendable {
@@ -71,11 +71,11 @@ public struct CardID: Hashable, Comparable, Sendable {
     }
 
     /// The bytes in big-endian words, padded with zeros: what an index hashes, compares and packs.
-    package var words: (UInt64, UInt64, UInt64, UInt64) { bytes.words }
+    @inlinable package var words: (UInt64, UInt64, UInt64, UInt64) { bytes.words }
 
     package subscript(_ index: Int) -> UInt8 { bytes[index] }
 
-    public var count: Int { Int(bytes.count) }
+    @inlinable public var count: Int { Int(bytes.count) }
 
     /// Appends the canonical bytes.
     public func append(to output: inout [UInt8]) {

@@ -3,14 +3,15 @@
 /// Layout: the bytes lie big-endian in four words, padded with zeros. No byte that may stand in an
 /// identifier is zero, so comparing the words in turn is comparing the bytes, and a prefix sorts
 /// before what it begins.
+@usableFromInline
 struct ShortBytes: Hashable, Comparable, Sendable {
     static let maxCount = 32
 
-    private var word0: UInt64 = 0
-    private var word1: UInt64 = 0
-    private var word2: UInt64 = 0
-    private var word3: UInt64 = 0
-    private(set) var count: UInt8 = 0
+    @usableFromInline private(set) var word0: UInt64 = 0
+    @usableFromInline private(set) var word1: UInt64 = 0
+    @usableFromInline private(set) var word2: UInt64 = 0
+    @usableFromInline private(set) var word3: UInt64 = 0
+    @usableFromInline private(set) var count: UInt8 = 0
 
     init() {}
 
@@ -21,7 +22,7 @@ struct ShortBytes: Hashable, Comparable, Sendable {
         self.count = UInt8(truncatingIfNeeded: count)
     }
 
-    var words: (UInt64, UInt64, UInt64, UInt64) { (word0, word1, word2, word3) }
+    @inlinable var words: (UInt64, UInt64, UInt64, UInt64) { (word0, word1, word2, word3) }
 
     /// The byte must not be zero, and there must be room for it.
     mutating func append(_ byte: UInt8) {
@@ -61,7 +62,7 @@ struct ShortBytes: Hashable, Comparable, Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    static func < (a: Self, b: Self) -> Bool {
+    @usableFromInline static func < (a: Self, b: Self) -> Bool {
         if a.word0 != b.word0 { return a.word0 < b.word0 }
         if a.word1 != b.word1 { return a.word1 < b.word1 }
         if a.word2 != b.word2 { return a.word2 < b.word2 }

@@ -1,24 +1,11 @@
 // What Swift cannot say to the machine: a variable of the thread's own that costs one load, memory
-// that is there before the program begins, and a prefetch.
+// that is there before the program begins, a barrier that others pay for, and a prefetch.
 
 #pragma once
 
 #include <stdint.h>
 
-// The reader's slot that this thread has claimed, plus one; 0 while it has none.
-extern _Thread_local int32_t machine_thread_slot;
-
-static inline int32_t
-machine_get_thread_slot(void)
-{
-    return machine_thread_slot;
-}
-
-// Keeps the slot for this thread. `at_exit` is called with it on this thread when the thread ends,
-// after which the thread has none. Returns 0, or an errno value, and then nothing is kept.
-int machine_set_thread_slot(int32_t slot, void (*at_exit)(int32_t slot));
-
-// A reader's cell: two cache lines, since processors fetch lines in pairs. Zero at first.
+// Memory for one reader: two cache lines, since processors fetch lines in pairs. Zero at first.
 struct machine_cell {
     _Alignas(128) unsigned char bytes[128];
 };
@@ -31,6 +18,35 @@ static inline void *
 machine_get_cell(int32_t index)
 {
     return &machine_cells[index];
+}
+
+// The cell that this thread has claimed; NULL while it has none.
+extern _Thread_local void *machine_thread_cell;
+
+static inline void *
+machine_get_thread_cell(void)
+{
+    return machine_thread_cell;
+}
+
+// Keeps the cell for this thread. `at_exit` is called with it on this thread when the thread ends,
+// after which the thread has none. Returns 0, or an errno value, and then nothing is kept.
+int machine_set_thread_cell(void *cell, void (*at_exit)(void *cell));
+
+// Readies the process for machine_heavy_barrier; true when the system has it (Linux 4.14, unless a
+// sandbox forbids it).
+int machine_prepare_heavy_barrier(void);
+
+// Every thread of the process executes a full memory barrier before this returns
+// (MEMBARRIER_CMD_PRIVATE_EXPEDITED, membarrier(2)). Returns 0, or an errno value.
+int machine_heavy_barrier(void);
+
+// The other half: keeps the compiler from moving memory accesses across it, and leaves the processor
+// to the heavy barrier.
+static inline void
+machine_light_barrier(void)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 // Asks for the cache line at an address that will be read soon. Any address will do: a prefetch
