@@ -6,6 +6,8 @@
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -60,4 +62,42 @@ int
 machine_heavy_barrier(void)
 {
     return 0 == syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) ? 0 : errno;
+}
+
+void *
+machine_map(size_t byte_count, int *error)
+{
+    void *start = mmap(
+        NULL, byte_count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+        0);
+    if (MAP_FAILED != start)
+        return start;
+    *error = errno;
+    return NULL;
+}
+
+int
+machine_unmap(void *start, size_t byte_count)
+{
+    return 0 == munmap(start, byte_count) ? 0 : errno;
+}
+
+void
+machine_prefer_huge_pages(void *start, size_t byte_count)
+{
+    // Fails only where the kernel has none, and then nothing is lost.
+    (void) madvise(start, byte_count, MADV_HUGEPAGE);
+}
+
+void
+machine_sleep_micros(uint32_t micros)
+{
+    // Woken early by a signal is as good: callers look again.
+    (void) usleep(micros);
+}
+
+const char *
+machine_error_text(int error)
+{
+    return strerror(error);
 }

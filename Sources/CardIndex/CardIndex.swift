@@ -1,5 +1,5 @@
-public import CardModel
 internal import CMachine
+public import CardModel
 internal import Synchronization
 
 // How it hangs together:
@@ -15,15 +15,16 @@ internal import Synchronization
 // the table of phones only says whom to ask. It lists a card under its new phone before that moment
 // and under its old one until after it, and a reader who comes by phone looks each card up by its
 // ID, so that nobody sees a card's past after its present, whichever way they come. What a change
-// replaces is used again once all readers have gone on (ReaderEpochs). A table that is full is copied to a larger one beside it, published by one
-// pointer swap; readers end their search in the old one, which then goes back to the system.
+// replaces is used again once all readers have gone on (ReaderEpochs). A table that is full is
+// copied to a larger one beside it, published by one pointer swap; readers end their search in the
+// old one, which then goes back to the system.
 //
 // A phone of more than `listedMax` cards is a crowd: a placeholder that a feed does not list, or a
 // company's front desk. The index only counts its cards, so that adding one stays cheap and nobody
 // ever sorts a million; who asks for them reads the store, which has them in order.
 //
-// What must change together: IndexRecord's layout with its reader and writer; the memory-order notes
-// in ReaderEpochs and GroupTable with any new path from a pointer to memory.
+// What must change together: IndexRecord's layout with its reader and writer; the memory-order
+// notes in ReaderEpochs and GroupTable with any new path from a pointer to memory.
 
 /// The current state of every card in memory, found by card ID or by phone.
 ///
@@ -312,16 +313,13 @@ public final class CardIndex: @unchecked Sendable {
     private func write(
         _ card: borrowing CardView, _ writer: inout Writer
     ) throws(CardIndexError) -> UInt32 {
-        let comment = try writer.pool.share(card.comment, in: &writer.arena)
-        let byteCount = IndexRecord.byteCount(of: card, sharesComment: comment != 0)
+        let comment = try writer.pool.record(for: card.comment, in: &writer.arena)
         do throws(CardIndexError) {
-            let new = try writer.arena.allocate(byteCount: byteCount)
-            record(new).write(card, sharedComment: comment)
+            let new = try writer.arena.allocate(byteCount: IndexRecord.byteCount(of: card))
+            record(new).write(card, comment: comment)
             return new
         } catch {
-            if comment != 0 {
-                writer.pool.release(comment, in: &writer.arena, wasPublished: false)
-            }
+            writer.pool.release(comment, in: &writer.arena, wasPublished: false)
             throw error
         }
     }
@@ -329,20 +327,16 @@ public final class CardIndex: @unchecked Sendable {
     /// Takes back a record that was not published.
     private func discard(_ name: UInt32, _ writer: inout Writer) {
         let record = record(name)
-        let comment = record.sharedComment
+        let comment = record.comment
         writer.arena.free(name, byteCount: record.byteCount)
-        if comment != 0 {
-            writer.pool.release(comment, in: &writer.arena, wasPublished: false)
-        }
+        writer.pool.release(comment, in: &writer.arena, wasPublished: false)
     }
 
     private func retire(_ name: UInt32, _ writer: inout Writer) {
         let record = record(name)
-        let comment = record.sharedComment
+        let comment = record.comment
         writer.arena.retire(name, byteCount: record.byteCount)
-        if comment != 0 {
-            writer.pool.release(comment, in: &writer.arena, wasPublished: true)
-        }
+        writer.pool.release(comment, in: &writer.arena, wasPublished: true)
     }
 
     // MARK: Phones
@@ -511,6 +505,7 @@ extension CardIndex {
             walkMemory(writer)
         }
 
+        /// Notes a part of the arena that something has.
         private mutating func add(_ record: UInt32, _ byteCount: Int, _ what: String) {
             let units = (byteCount + 3) / 4 * 4
             if extents.updateValue(units, forKey: record) != nil {
@@ -532,9 +527,7 @@ extension CardIndex {
                     if index.find(record.id, index.hash.hash(record.id)) != name {
                         problems.append("a card is not found by its ID")
                     }
-                    if record.sharedComment != 0 {
-                        commentUsers[record.sharedComment, default: 0] += 1
-                    }
+                    if record.comment != 0 { commentUsers[record.comment, default: 0] += 1 }
                     guard let phone = record.phone else { return }
                     holders[phone, default: 0] += 1
                     if writer.crowds[phone] == nil { listed.insert(name) }
@@ -588,17 +581,21 @@ extension CardIndex {
         }
 
         private mutating func walkComments(_ writer: borrowing Writer) {
-            var found = 0
-            writer.pool.forEach { name in
-                found += 1
-                let comment = SharedComment(index.records, name)
-                add(name, SharedComment.headBytes + comment.byteCount, "a shared comment")
-                if commentUsers.removeValue(forKey: name) != comment.users {
-                    problems.append("a shared comment has another number of users")
+            var pooled: Set<UInt32> = []
+            for name in writer.pool.records { pooled.insert(name) }
+            if pooled.count != writer.pool.count { problems.append("the pool counts wrongly") }
+            for (name, users) in commentUsers {
+                let comment = CommentRecord(index.records, name)
+                add(name, CommentRecord.headBytes + comment.byteCount, "a comment")
+                if users != comment.users {
+                    problems.append(
+                        "a comment has \(users) cards, and \(comment.users) are counted")
+                }
+                if comment.isPooled ? pooled.remove(name) == nil : users != 1 {
+                    problems.append("a comment is shared outside the pool")
                 }
             }
-            if found != writer.pool.count { problems.append("the pool counts wrongly") }
-            if !commentUsers.isEmpty { problems.append("cards share comments out of the pool") }
+            if !pooled.isEmpty { problems.append("the pool has comments that no card has") }
         }
 
         /// Every unit belongs to something, and to one thing.
@@ -616,7 +613,7 @@ extension CardIndex {
             if free != writer.arena.freeBytes || retired != writer.arena.retiredBytes {
                 problems.append("free or retired memory is counted wrongly")
             }
-            var end = RecordArena.unitBytes
+            var end = Int(RecordArena.firstRecord) * RecordArena.unitBytes
             for (name, byteCount) in extents.sorted(by: { $0.key < $1.key }) {
                 if Int(name) * RecordArena.unitBytes != end {
                     problems.append("records overlap, or memory is lost, before byte \(end)")

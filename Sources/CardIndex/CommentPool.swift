@@ -1,15 +1,13 @@
 internal import CardModel
 
 // Couriers write a few hundred comments over and over, and some that nobody writes twice. A comment
-// is shared from its second sight on, so that a single one costs its bytes and no more; the pool is
-// bounded, and what finds no place in it stays with its card.
+// goes into the pool at its second sight, so that a single one costs nothing there; the pool is
+// bounded, and what finds no place in it is its card's alone.
 
-/// Which comments are shared. The writer's; readers follow a record to the comment's own.
+/// Which comments are shared. The writer's; readers follow a record to its comment's.
 struct CommentPool: Sendable {
     /// Comments in the pool at most.
     static let capacity = 8_192
-    /// A shared comment costs a card 4 bytes, so shorter ones stay where they are.
-    static let byteCountMin = 5
 
     /// Records of shared comments by hash: open addressing, half full at most, 0 where none is.
     private var table = [UInt32](repeating: 0, count: capacity * 2)
@@ -18,43 +16,43 @@ struct CommentPool: Sendable {
     /// an earlier one.
     private var seen = [UInt64](repeating: 0, count: capacity * 2)
 
-    /// The shared record of a comment for one more card; 0 when the card is to keep it.
-    mutating func share(
-        _ text: Span<UInt8>, in arena: inout RecordArena
+    /// A record of the comment for one more card; 0 for an empty one.
+    mutating func record(
+        for text: Span<UInt8>, in arena: inout RecordArena
     ) throws(CardIndexError) -> UInt32 {
-        guard text.count >= Self.byteCountMin else { return 0 }
+        guard !text.isEmpty else { return 0 }
         let hash = XXH64.hash(text.bytes)
         var place = Int(truncatingIfNeeded: hash) & (table.count - 1)
         while table[place] != 0 {
-            let comment = SharedComment(arena.start, table[place])
+            let comment = CommentRecord(arena.start, table[place])
             if Self.isEqual(text, comment.bytes) {
                 comment.users += 1
                 return table[place]
             }
             place = (place + 1) & (table.count - 1)
         }
-        guard count < Self.capacity else { return 0 }
         let seenPlace = Int(truncatingIfNeeded: hash >> 32) & (seen.count - 1)
-        guard seen[seenPlace] == hash else {
-            seen[seenPlace] = hash
-            return 0
+        let isPooled = seen[seenPlace] == hash && count < Self.capacity
+        let record = try arena.allocate(byteCount: CommentRecord.headBytes + text.count)
+        CommentRecord(arena.start, record).write(text, isPooled: isPooled)
+        seen[seenPlace] = hash
+        if isPooled {
+            table[place] = record
+            count += 1
         }
-        let record = try arena.allocate(byteCount: SharedComment.headBytes + text.count)
-        let comment = SharedComment(arena.start, record)
-        comment.write(text)
-        comment.users = 1
-        table[place] = record
-        count += 1
         return record
     }
 
-    /// One card less uses it. The last one takes it out of the pool; readers may still hold it.
+    /// One card less has the comment; with the last one its record goes.
+    ///
+    /// - Parameter wasPublished: whether readers may have found the card with it.
     mutating func release(_ record: UInt32, in arena: inout RecordArena, wasPublished: Bool) {
-        let comment = SharedComment(arena.start, record)
+        guard record != 0 else { return }
+        let comment = CommentRecord(arena.start, record)
         comment.users -= 1
         guard comment.users == 0 else { return }
-        remove(record, in: arena)
-        let byteCount = SharedComment.headBytes + comment.byteCount
+        if comment.isPooled { remove(record, in: arena) }
+        let byteCount = CommentRecord.headBytes + comment.byteCount
         if wasPublished {
             arena.retire(record, byteCount: byteCount)
         } else {
@@ -86,7 +84,7 @@ struct CommentPool: Sendable {
     }
 
     private func home(_ record: UInt32, _ arena: UnsafeMutableRawPointer) -> Int {
-        let hash = XXH64.hash(SharedComment(arena, record).bytes.bytes)
+        let hash = XXH64.hash(CommentRecord(arena, record).bytes.bytes)
         return Int(truncatingIfNeeded: hash) & (table.count - 1)
     }
 
@@ -97,7 +95,5 @@ struct CommentPool: Sendable {
     }
 
     /// The records in the pool, for checks.
-    func forEach(_ body: (UInt32) -> Void) {
-        for record in table where record != 0 { body(record) }
-    }
+    var records: some Sequence<UInt32> { table.lazy.filter { $0 != 0 } }
 }

@@ -22,13 +22,13 @@ internal import Synchronization
 // are the second word, so the last four tags and the count change together.
 //
 // Memory order. A place is written name first, tag second (releasing); a search reads tags first
-// (acquiring) and names second (acquiring), and the record last. So a tag that a search sees has its
-// name or a later one, and a name has its whole record. A place whose record changes gets the
+// (acquiring) and names second (acquiring), and the record last. So a tag that a search sees has
+// its name or a later one, and a name has its whole record. A place whose record changes gets the
 // new name by one store: a search sees the old record or the new one. A place that is emptied loses
 // its tag and keeps its name, so a search that still has the tag finds the old record, whose memory
 // nobody uses again until the search has ended, or the record that has come to stand there, which
-// is not the one it looks for. Counts go up before a record is placed beyond, and down after it
-// has left, so a search never ends too early.
+// is not the one it looks for. Counts go up before a record is placed beyond, and down after it has
+// left, so a search never ends too early.
 
 /// One table. A value of two words that leads to memory of the index; copies are the same table.
 struct GroupTable: Sendable {
@@ -54,7 +54,7 @@ struct GroupTable: Sendable {
     init(capacity: Int) throws(CardIndexError) {
         let places = capacity * 100 / GroupTable.loadMaxPercent + 1
         groupCount = max((places + GroupTable.placesPerGroup - 1) / GroupTable.placesPerGroup, 4)
-        memory = try MappedMemory(reserving: groupCount * GroupTable.groupBytes)
+        memory = try MappedMemory(byteCount: groupCount * GroupTable.groupBytes)
         memory.preferHugePages(from: 0)
     }
 

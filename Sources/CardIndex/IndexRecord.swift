@@ -3,25 +3,23 @@ internal import CardModel
 // A card as readers find it. Written whole before it is published, and never changed after.
 //
 //   0  UInt32  updated_at, seconds
-//   4  UInt32  bits 0-1 status, 2-7 bytes of the ID, 8 has a phone, 9 is a crowd,
-//              10-16 bytes of the reference, 17-27 bytes of the comment, 28 comment is shared
-//   8  bytes   ID
-//      UInt64  phone, when there is one, at any address
-//      UInt32  the shared comment's record, when it is shared, at any address
-//      bytes   reference, and the comment when it is not shared
+//   4  UInt32  bits 0-1 status, 2-7 bytes of the ID, 8-14 bytes of the reference, 15 is a crowd
+//   8  UInt64  phone; 0 when there is none
+//  16  UInt32  the comment's record; 0, which is an empty comment's, when there is none
+//  20  bytes   ID, reference
 //
-// The ID stands where it does so that comparing it needs no arithmetic, and behind eight other
-// bytes so that its last eight can be read at once however short it is. A crowd has a phone
-// and nothing else: the phone of more cards than the index lists.
+// Every field has one place whether it is there or not: a look-up that follows another can begin
+// before that one's record has come from memory, but not past a branch that depends on it and was
+// guessed wrong. The ID has eight bytes in front, so that its last eight can be read at once
+// however short it is. A crowd has a phone and nothing else: the phone of more cards than the index
+// lists.
 //
-// A shared comment's record: UInt32 cards that use it (the writer's), UInt32 count of bytes, bytes.
-// CommentPool says which comments are shared.
+// A comment's record: UInt32 of the writer's, bits 0-30 cards that have it, bit 31 is in the pool;
+// UInt32 count of bytes; bytes. CommentPool says which comments are shared.
 
 /// One record, read through its address. Valid within the read that found it.
 struct IndexRecord {
-    static let headBytes = 8
-    /// The longest record: ID, phone, reference and comment as long as they may be.
-    static let byteCountMax = headBytes + 8 + 32 + 64 + 1_024
+    static let headBytes = 20
 
     let start: UnsafeMutableRawPointer
 
@@ -51,42 +49,26 @@ struct IndexRecord {
         }
     }
 
-    private enum Bits {
-        static let hasPhone: UInt32 = 1 << 8
-        static let isCrowd: UInt32 = 1 << 9
-        static let hasSharedComment: UInt32 = 1 << 28
-    }
+    private static let crowdBit: UInt32 = 1 << 15
 
     @inline(__always) var idCount: Int { Int(bits >> 2 & 63) }
-    @inline(__always) var hasPhone: Bool { bits & Bits.hasPhone != 0 }
-    @inline(__always) var isCrowd: Bool { bits & Bits.isCrowd != 0 }
-    @inline(__always) var referenceCount: Int { Int(bits >> 10 & 127) }
-    @inline(__always) var commentCount: Int { Int(bits >> 17 & 2_047) }
-    @inline(__always) var hasSharedComment: Bool { bits & Bits.hasSharedComment != 0 }
-
-    @inline(__always) private var phoneOffset: Int { IndexRecord.headBytes &+ idCount }
-    @inline(__always) private var commentOffset: Int { phoneOffset &+ Int(bits >> 5 & 8) }
-    @inline(__always) private var textOffset: Int { commentOffset &+ Int(bits >> 26 & 4) }
+    @inline(__always) var referenceCount: Int { Int(bits >> 8 & 127) }
+    @inline(__always) var isCrowd: Bool { bits & IndexRecord.crowdBit != 0 }
 
     /// The phone's digits; 0 when there is none.
     @inline(__always)
-    var phoneDigits: UInt64 {
-        hasPhone ? start.loadUnaligned(fromByteOffset: phoneOffset, as: UInt64.self) : 0
-    }
+    var phoneDigits: UInt64 { start.loadUnaligned(fromByteOffset: 8, as: UInt64.self) }
 
     @inline(__always)
     var phone: PhoneNumber? { PhoneNumber(digits: phoneDigits) }
 
-    /// The record of the shared comment; 0 when there is none.
+    /// The comment's record.
     @inline(__always)
-    var sharedComment: UInt32 {
-        hasSharedComment
-            ? start.loadUnaligned(fromByteOffset: commentOffset, as: UInt32.self) : 0
-    }
+    var comment: UInt32 { start.load(fromByteOffset: 16, as: UInt32.self) }
 
-    var byteCount: Int {
-        textOffset + referenceCount + (hasSharedComment ? 0 : commentCount)
-    }
+    var byteCount: Int { IndexRecord.headBytes + idCount + referenceCount }
+
+    // MARK: The ID
 
     var id: CardID {
         let count = idCount
@@ -124,57 +106,33 @@ struct IndexRecord {
     /// the ID's last byte; what stands before it is shifted out.
     @inline(__always)
     private func lastWord(_ count: Int, _ end: Int) -> UInt64 {
-        let bytes = start.loadUnaligned(fromByteOffset: count, as: UInt64.self)
+        let bytes = start.loadUnaligned(
+            fromByteOffset: IndexRecord.headBytes &- 8 &+ count, as: UInt64.self)
         return UInt64(bigEndian: bytes) &<< UInt64(truncatingIfNeeded: 8 &* (end &- count))
-    }
-
-    @inline(__always)
-    var reference: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: start + textOffset, count: referenceCount)
-    }
-
-    @inline(__always)
-    func comment(_ arena: UnsafeMutableRawPointer) -> UnsafeRawBufferPointer {
-        hasSharedComment
-            ? SharedComment(arena, sharedComment).bytes
-            : UnsafeRawBufferPointer(
-                start: start + (textOffset &+ referenceCount), count: commentCount)
     }
 
     // MARK: Writing
 
-    static func byteCount(of card: borrowing CardView, sharesComment: Bool) -> Int {
-        headBytes + (card.phone == nil ? 0 : 8) + card.id.count + card.reference.count
-            + (sharesComment ? 4 : card.comment.count)
+    static func byteCount(of card: borrowing CardView) -> Int {
+        headBytes + card.id.count + card.reference.count
     }
 
-    /// Fills memory of ``byteCount(of:sharesComment:)`` bytes.
-    func write(_ card: borrowing CardView, sharedComment: UInt32) {
-        precondition(
-            card.reference.count < 128 && card.comment.count < 2_048, "the model's limits hold")
-        start.storeBytes(of: card.updatedAt.seconds, as: UInt32.self)
-        var bits = UInt32(card.status.rawValue) | UInt32(card.id.count) << 2
-        bits |= UInt32(card.reference.count) << 10 | UInt32(card.comment.count) << 17
-        if card.phone != nil { bits |= Bits.hasPhone }
-        if sharedComment != 0 { bits |= Bits.hasSharedComment }
-        start.storeBytes(of: bits, toByteOffset: 4, as: UInt32.self)
+    /// Fills memory of ``byteCount(of:)`` bytes.
+    func write(_ card: borrowing CardView, comment: UInt32) {
+        precondition(card.reference.count < 128, "a reference has 64 bytes at most")
         let id = card.id
-        var offset = IndexRecord.headBytes
+        let bits =
+            UInt32(card.status.rawValue) | UInt32(id.count) << 2
+            | UInt32(card.reference.count) << 8
+        start.storeBytes(of: card.updatedAt.seconds, as: UInt32.self)
+        start.storeBytes(of: bits, toByteOffset: 4, as: UInt32.self)
+        start.storeBytes(of: card.phone?.digits ?? 0, toByteOffset: 8, as: UInt64.self)
+        start.storeBytes(of: comment, toByteOffset: 16, as: UInt32.self)
         for index in 0..<id.count {
-            start.storeBytes(of: id[index], toByteOffset: offset + index, as: UInt8.self)
+            start.storeBytes(
+                of: id[index], toByteOffset: IndexRecord.headBytes + index, as: UInt8.self)
         }
-        offset += id.count
-        if let phone = card.phone {
-            start.storeBytes(of: phone.digits, toByteOffset: offset, as: UInt64.self)
-            offset += 8
-        }
-        if sharedComment != 0 {
-            start.storeBytes(of: sharedComment, toByteOffset: offset, as: UInt32.self)
-            offset += 4
-        }
-        IndexRecord.copy(card.reference, to: start + offset)
-        offset += card.reference.count
-        if sharedComment == 0 { IndexRecord.copy(card.comment, to: start + offset) }
+        IndexRecord.copy(card.reference, to: start + (IndexRecord.headBytes + id.count))
     }
 
     /// The bytes of a crowd's record.
@@ -182,7 +140,7 @@ struct IndexRecord {
 
     func writeCrowd(_ phone: PhoneNumber) {
         start.storeBytes(of: 0, as: UInt32.self)
-        start.storeBytes(of: Bits.hasPhone | Bits.isCrowd, toByteOffset: 4, as: UInt32.self)
+        start.storeBytes(of: IndexRecord.crowdBit, toByteOffset: 4, as: UInt32.self)
         start.storeBytes(of: phone.digits, toByteOffset: 8, as: UInt64.self)
     }
 
@@ -201,24 +159,22 @@ struct IndexRecord {
         _ id: CardID, _ arena: UnsafeMutableRawPointer,
         _ body: (borrowing CardView) throws -> Void
     ) rethrows {
-        let reference = reference
-        let comment = comment(arena)
+        let comment = CommentRecord(arena, comment)
         let view = CardView(
             id: id, phone: phone, status: status, updatedAt: updatedAt,
-            comment: Span(
-                _unsafeStart: comment.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self),
-                count: comment.count),
+            comment: Span(_unsafeStart: comment.text, count: comment.byteCount),
             reference: Span(
-                _unsafeStart: reference.baseAddress.unsafelyUnwrapped
-                    .assumingMemoryBound(to: UInt8.self),
-                count: reference.count))
+                _unsafeStart: UnsafePointer(
+                    (start + (IndexRecord.headBytes &+ idCount)).assumingMemoryBound(
+                        to: UInt8.self)), count: referenceCount))
         try body(view)
     }
 }
 
-/// A comment that several cards have.
-struct SharedComment {
+/// A comment, of one card or of several.
+struct CommentRecord {
     static let headBytes = 8
+    private static let pooledBit: UInt32 = 1 << 31
 
     let start: UnsafeMutableRawPointer
 
@@ -227,20 +183,32 @@ struct SharedComment {
         start = arena + Int(record) &* RecordArena.unitBytes
     }
 
-    /// Cards that use it. Only the writer reads and writes it.
+    /// Cards that have it. Only the writer reads and writes it.
     var users: UInt32 {
-        get { start.load(as: UInt32.self) }
-        nonmutating set { start.storeBytes(of: newValue, as: UInt32.self) }
+        get { start.load(as: UInt32.self) & ~Self.pooledBit }
+        nonmutating set {
+            start.storeBytes(of: newValue | (isPooled ? Self.pooledBit : 0), as: UInt32.self)
+        }
     }
 
+    /// Whether other cards with the same comment find it. The writer's, too.
+    var isPooled: Bool { start.load(as: UInt32.self) & Self.pooledBit != 0 }
+
+    @inline(__always)
     var byteCount: Int { Int(start.load(fromByteOffset: 4, as: UInt32.self)) }
+
+    @inline(__always)
+    var text: UnsafePointer<UInt8> {
+        UnsafePointer((start + Self.headBytes).assumingMemoryBound(to: UInt8.self))
+    }
 
     var bytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: start + Self.headBytes, count: byteCount)
     }
 
-    func write(_ text: Span<UInt8>) {
-        users = 0
+    /// Writes the comment of one card.
+    func write(_ text: Span<UInt8>, isPooled: Bool) {
+        start.storeBytes(of: isPooled ? Self.pooledBit | 1 : 1, as: UInt32.self)
         start.storeBytes(of: UInt32(text.count), toByteOffset: 4, as: UInt32.self)
         IndexRecord.copy(text, to: start + Self.headBytes)
     }

@@ -4,7 +4,8 @@ internal import CardModel
 /// folded, as in wyhash (Wang Yi, "wyhash", final version 4).
 ///
 /// The seed is random for every index: nobody outside knows which keys collide, and a partner's
-/// file cannot be made of such. It is no cryptographic hash, and its values never leave the process.
+/// file cannot be made of such. It is no cryptographic hash, and its values never leave the
+/// process.
 struct KeyHash {
     private let seed0: UInt64
     private let seed1: UInt64

@@ -17,7 +17,8 @@ internal import Synchronization
 //
 // - If W4 misses R1, then W3 did on the reader's thread: R1 and so R2 come after its barrier there,
 //   and R2 sees W1. The reader cannot find what was unlinked.
-// - If W4 sees R1 with a cell > e, the reader had loaded e + 1 (acquiring) for it, which was written
+// - If W4 sees R1 with a cell > e, the reader had loaded e + 1 (acquiring) for it, which was
+// written
 //   after W1: the same holds.
 // - So only readers whose cell is <= e may hold what was unlinked in epoch e. Each ends with a
 //   releasing store of 0, or of a later epoch, which W4 acquires: its reads happen before the
@@ -151,7 +152,8 @@ enum ReaderEpochs {
         return nil
     }
 
-    /// Registers the process for the writer's barrier. Any number of threads may; all find the same.
+    /// Registers the process for the writer's barrier. Any number of threads may; all find the
+    /// same.
     private static func prepareBarrier() {
         guard barrier.load(ordering: .relaxed) == 0 else { return }
         barrier.store(machine_prepare_heavy_barrier() != 0 ? 2 : 1, ordering: .relaxed)
@@ -168,7 +170,8 @@ enum ReaderEpochs {
     ///   is free.
     static func advance() -> UInt64 {
         let next = epoch.add(1, ordering: .sequentiallyConsistent).newValue
-        // What a reader may have learnt since must not be missed here: so the writer finds out itself.
+        // What a reader may have learnt since must not be missed here: so the writer finds out
+        // itself.
         prepareBarrier()
         if barrier.load(ordering: .relaxed) == 2 {
             let error = machine_heavy_barrier()

@@ -15,6 +15,8 @@ struct RecordArena: ~Copyable, Sendable {
     /// The addresses that 32 bits reach.
     static let limitBytes = 1 << 34
     static let unitBytes = 4
+    /// What comes before stays zero.
+    static let firstRecord: UInt32 = 4
 
     /// What is retired before the writer asks which readers have gone on.
     private static let retiredMax = 512
@@ -22,8 +24,8 @@ struct RecordArena: ~Copyable, Sendable {
     private static let smallPagesBytes = 4 << 20
 
     private let memory: MappedMemory
-    /// First unused unit; unit 0 is never used.
-    private var end: UInt32 = 1
+    /// First unused unit.
+    private var end: UInt32 = firstRecord
     /// Heads of the lists of free records, by size in units.
     private var free: [UInt32] = []
     private var retired: [Retired] = []
@@ -53,7 +55,7 @@ struct RecordArena: ~Copyable, Sendable {
         var byteCount = limitBytes
         while true {
             do throws(CardIndexError) {
-                return try MappedMemory(reserving: byteCount)
+                return try MappedMemory(byteCount: byteCount)
             } catch {
                 guard byteCount > 1 << 28 else { throw error }
                 byteCount /= 2

@@ -15,8 +15,8 @@ public final class ScratchDirectory: Sendable {
             atPath: path, withIntermediateDirectories: false)
     }
 
-    /// Small letters beyond `f` only: a test that changes or looks for a card ID, a number or a hash
-    /// in a text with a path must not find it in the path.
+    /// Small letters beyond `f` only: a test that changes or looks for a card ID, a number or a
+    /// hash in a text with a path must not find it in the path.
     public static func randomName() -> String {
         String((0..<24).map { _ in "ghijklmnopqrstuvwxyz".randomElement() ?? "g" })
     }

@@ -1,8 +1,10 @@
-// What Swift cannot say to the machine: a variable of the thread's own that costs one load, memory
-// that is there before the program begins, a barrier that others pay for, and a prefetch.
+// What the index asks of the machine and Swift cannot say: a variable of the thread's own that costs
+// one load, memory that is there before the program begins, a barrier that others pay for, a
+// prefetch; and the system's memory, so that the index itself imports nothing that does I/O.
 
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 // Memory for one reader: two cache lines, since processors fetch lines in pairs. Zero at first.
@@ -56,3 +58,18 @@ machine_prefetch(const void *address)
 {
     __builtin_prefetch(address, 0, 3);
 }
+
+// Zeroed memory that costs address space until it is touched, and for which no swap is set aside
+// (mmap(2), MAP_NORESERVE). NULL when the system refuses, with the reason in `error`.
+void *machine_map(size_t byte_count, int *error);
+
+// Gives memory back whole. Returns 0, or an errno value.
+int machine_unmap(void *start, size_t byte_count);
+
+// Asks for pages of 2 MiB: a hint that the system may ignore, and so has no result.
+void machine_prefer_huge_pages(void *start, size_t byte_count);
+
+void machine_sleep_micros(uint32_t micros);
+
+// The system's words for an errno value; valid until the thread asks again.
+const char *machine_error_text(int error);
