@@ -1,16 +1,23 @@
-// What Swift cannot call in libmicrohttpd, and nothing else.
+// What Swift cannot call in libmicrohttpd and, for the acceptor, in the C library; nothing else.
 //
 // Swift imports no function that takes `...`, so the variadic ones have a wrapper of fixed type
 // here; the wrapper also keeps each option's argument in the C type that the manual asks for
 // (`unsigned int`, `size_t` and pointers have different widths, and a variadic call checks none of
 // them). The library's logger receives a `va_list`: it is formatted here and handed on as text.
 
+// <sys/socket.h> comes with microhttpd.h and so belongs to this module as well as to the C
+// library's. To which of the two Swift counts SOCK_STREAM and its like differs between builds, so
+// files that name them import both.
+
 #pragma once
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <netinet/in.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <microhttpd.h>
@@ -19,12 +26,23 @@
 struct httpfront_log_sink {
     void (*write)(void *context, const char *text);
     void *context;
+    // All connections are Unix sockets that were handed over (`MHD_add_connection`).
+    bool is_for_unix_sockets;
 };
 
 static inline void
 httpfront_log(void *sink, const char *format, va_list arguments)
 {
     const struct httpfront_log_sink *target = (const struct httpfront_log_sink *) sink;
+    // 0.9.75 does not ask of which family a connection is that was handed over. It tries
+    // TCP_NODELAY and TCP_CORK after every reply (mhd_send.c, post_send_setopt), gets EOPNOTSUPP
+    // from a Unix socket, which it does not take for an answer, and complains three times a reply.
+    // Nothing is wrong: a Unix socket holds no data back.
+    const char *option = "Setting %s option to %s state failed: %s\n";
+    const char *push = "Failed to push the data from buffers to the network.";
+    if (target->is_for_unix_sockets
+        && (0 == strcmp(format, option) || 0 == strncmp(format, push, strlen(push))))
+        return;
     char text[512];
     vsnprintf(text, sizeof(text), format, arguments);
     target->write(target->context, text);
@@ -40,17 +58,26 @@ struct httpfront_callbacks {
     void *context;
 };
 
+// `listen_socket` is -1 for a daemon whose connections are handed over.
 static inline struct MHD_Daemon *
 httpfront_start_daemon(
     unsigned int flags, int listen_socket, const struct httpfront_callbacks *callbacks,
     struct httpfront_log_sink *sink, size_t connection_memory_bytes, unsigned int connection_limit,
     unsigned int idle_timeout_seconds)
 {
+    // With MHD_USE_NO_LISTEN_SOCKET the socket's option would be an error: the array ends before
+    // it.
+    struct MHD_OptionItem listening[] = {
+        {-1 == listen_socket ? MHD_OPTION_END : MHD_OPTION_LISTEN_SOCKET, listen_socket, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    if (-1 == listen_socket)
+        flags |= MHD_USE_NO_LISTEN_SOCKET;
     // The logger comes first: options before it would report their errors to stderr.
     return MHD_start_daemon(
         flags, 0, NULL, NULL, callbacks->access, callbacks->context,
         MHD_OPTION_EXTERNAL_LOGGER, &httpfront_log, (void *) sink,
-        MHD_OPTION_LISTEN_SOCKET, (MHD_socket) listen_socket,
+        MHD_OPTION_ARRAY, listening,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, connection_memory_bytes,
         MHD_OPTION_CONNECTION_LIMIT, connection_limit,
         MHD_OPTION_CONNECTION_TIMEOUT, idle_timeout_seconds,
@@ -77,4 +104,14 @@ httpfront_client_address(struct MHD_Connection *connection)
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     return NULL == info ? NULL : info->client_addr;
+}
+
+// glibc declares it for _GNU_SOURCE only, which Swift's module of the C library does not set.
+extern int accept4(int listener, struct sockaddr *address, socklen_t *length, int flags);
+
+// A descriptor that wakes up who polls it; -1 with errno set.
+static inline int
+httpfront_wake_up_descriptor(void)
+{
+    return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }

@@ -2,26 +2,39 @@ import CMicroHTTPD
 import Glibc
 import Synchronization
 
-/// A running one-thread daemon with its listening socket.
+/// A running one-thread daemon, with a listening socket of its own or fed by an acceptor.
 ///
-/// `@unchecked Sendable`: all properties are constants. What the pointers lead to is written before
-/// the thread starts; afterwards `handle` goes only to MHD_quiesce_daemon and MHD_stop_daemon,
-/// which may be called from any thread, and the server calls each once, under its lock.
+/// `@unchecked Sendable`: all properties are constants or atomic. What the pointers lead to is
+/// written before the thread starts; afterwards `handle` goes only to MHD_quiesce_daemon and
+/// MHD_stop_daemon, which may be called from any thread, and which the server calls once each,
+/// under its lock, and to MHD_add_connection, which takes the daemon's own lock and which only the
+/// acceptor's thread calls, before the server stops the daemon.
 final class Daemon: @unchecked Sendable {
     let worker: Worker
     private let handle: OpaquePointer
     private let logSink: UnsafeMutablePointer<httpfront_log_sink>
 
-    /// Starts the thread on a listening socket. On success the daemon owns the socket. On failure
-    /// the socket is left open: libmicrohttpd closes it in some failures and not in others, and
-    /// closing it twice could close another file.
+    /// Whether connections are handed over to it.
+    let isFed: Bool
+
+    /// Written by the acceptor alone, so a plain load and store count up.
+    private let handedOver = Atomic<Int>(0)
+
+    /// Starts the thread on a listening socket, or on none, to be fed. On success the daemon owns
+    /// the socket. On failure the socket is left open: libmicrohttpd closes it in some failures and
+    /// not in others, and closing it twice could close another file.
     init(
-        worker: Worker, listeningSocket: Int32, address: SocketAddress,
+        worker: Worker, listeningSocket: Int32?, address: ListenAddress,
         configuration: HTTPServer.Configuration
     ) throws(HTTPServerError) {
+        isFed = listeningSocket == nil
+        let isUnix = if case .unix = address { true } else { false }
         let context = Unmanaged.passUnretained(worker).toOpaque()
         logSink = .allocate(capacity: 1)
-        logSink.initialize(to: httpfront_log_sink(write: { Daemon.log($0, $1) }, context: context))
+        logSink.initialize(
+            to: httpfront_log_sink(
+                write: { Daemon.log($0, $1) }, context: context,
+                is_for_unix_sockets: isFed && isUnix))
         var callbacks = Worker.callbacks
         callbacks.context = context
         // MHD_quiesce_daemon needs MHD_USE_ITC; without MHD_USE_ERROR_LOG the logger stays silent.
@@ -29,8 +42,10 @@ final class Daemon: @unchecked Sendable {
             MHD_USE_EPOLL_INTERNAL_THREAD.rawValue | MHD_USE_ITC.rawValue
             | MHD_USE_ERROR_LOG.rawValue
         let handle = httpfront_start_daemon(
-            UInt32(flags), listeningSocket, &callbacks, logSink,
-            configuration.connectionMemoryBytes, UInt32(configuration.connectionLimit),
+            UInt32(flags), listeningSocket ?? -1, &callbacks, logSink,
+            configuration.connectionMemoryBytes,
+            // One more for a connection that is closed but not yet counted down: see Acceptor.
+            UInt32(configuration.connectionLimit + (isFed ? 1 : 0)),
             UInt32(configuration.idleTimeoutSeconds))
         guard let handle else {
             let code = errno
@@ -41,9 +56,39 @@ final class Daemon: @unchecked Sendable {
         self.handle = handle
     }
 
-    /// Stops accepting. The library hands the socket back, and closing it makes the kernel refuse
-    /// new connections.
+    /// Gives it a connection. "The given client socket will be managed (and closed!) by MHD after
+    /// this call", also when it fails.
+    func hand(_ connection: Int32, peer: sockaddr_storage, length: socklen_t) {
+        // The acceptor's own count goes first: the worker may close the connection at once.
+        handedOver.store(handedOver.load(ordering: .relaxed) + 1, ordering: .relaxed)
+        let isHanded = withUnsafeBytes(of: peer) { bytes in
+            let address = bytes.assumingMemoryBound(to: sockaddr.self).baseAddress!
+            // A Unix peer's own path would be copied for every connection, and can be longer than
+            // the structure; that it is a Unix peer is all that anybody asks.
+            let isUnix = Int32(address.pointee.sa_family) == AF_UNIX
+            let known = isUnix ? socklen_t(MemoryLayout<sa_family_t>.size) : length
+            return MHD_add_connection(handle, connection, address, known) == .YES
+        }
+        if !isHanded {
+            handedOver.store(handedOver.load(ordering: .relaxed) - 1, ordering: .relaxed)
+        }
+    }
+
+    /// What was handed over and has not closed, on its way or open. Never too few. A connection
+    /// that libmicrohttpd drops for want of memory before it tells us of it counts for ever; with
+    /// Linux's overcommit that is not seen in practice.
+    var connectionsHandedOver: Int {
+        handedOver.load(ordering: .relaxed) - worker.connectionsClosed
+    }
+
+    var hasConnections: Bool {
+        isFed ? connectionsHandedOver > 0 : worker.counters.connectionsOpen > 0
+    }
+
+    /// Stops accepting on its own socket, if it has one. The library hands the socket back, and
+    /// closing it makes the kernel refuse new connections.
     func stopListening() {
+        guard !isFed else { return }
         let socket = MHD_quiesce_daemon(handle)
         if socket >= 0 {
             ListeningSocket.release(socket)

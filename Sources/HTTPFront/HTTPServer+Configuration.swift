@@ -1,10 +1,11 @@
 extension HTTPServer {
     /// What a server listens on and what it allows a client.
     public struct Configuration: Sendable {
-        public var addresses: [SocketAddress]
+        public var listeners: [Listener]
 
-        /// Threads for each address; each has a socket, an event loop and connections of its own.
-        /// No more than processors in all.
+        /// Threads for each listener; each has an event loop and connections of its own. No more
+        /// than processors in all. At a Unix or inherited socket one more accepts, which sleeps
+        /// but for new connections.
         public var workersPerAddress = 1
 
         /// Bounds request line and headers together, and with them what an idle connection costs.
@@ -21,12 +22,23 @@ extension HTTPServer {
         /// How long `stop()` waits for requests that have begun.
         public var shutdownGraceMs = 10_000
 
+        /// How long `stop()`, at first, leaves connections without a request open, so that a
+        /// request that is on its way is answered; no longer than they last, nor than
+        /// `shutdownGraceMs`. 0 closes them as soon as no request is left.
+        public var idleGraceMs = 0
+
         /// Larger bodies are refused with 413.
         public var maxBodyBytes = 4 << 20
 
-        public init(addresses: [SocketAddress]) {
-            self.addresses = addresses
+        public init(listeners: [Listener]) {
+            self.listeners = listeners
         }
+
+        public init(addresses: [SocketAddress]) {
+            self.init(listeners: addresses.map(Listener.tcp))
+        }
+
+        public var workerCount: Int { listeners.count * workersPerAddress }
 
         /// Values that no client and no operator can cause: whoever reads them from outside checks
         /// them first.
@@ -36,14 +48,19 @@ extension HTTPServer {
             precondition(connectionLimit > 0, "a server without connections serves nobody")
             precondition(connectionLimit <= 1 << 24, "more connections than Linux has descriptors")
             precondition((0...86_400).contains(idleTimeoutSeconds), "a timeout is at most a day")
-            precondition(shutdownGraceMs >= 0 && maxBodyBytes >= 0, "limits are not negative")
+            precondition(
+                shutdownGraceMs >= 0 && idleGraceMs >= 0 && maxBodyBytes >= 0,
+                "limits are not negative")
+            for case .unix(_, let mode) in listeners {
+                precondition(mode & ~0o777 == 0, "a socket file's mode is its permissions")
+            }
             precondition(maxBodyBytes <= 1 << 40, "twice the limit must fit an Int")
         }
 
-        /// Connections, each worker's socket, epoll and wake-up descriptors, and what a program has
-        /// open besides.
+        /// Connections, each worker's socket, epoll and wake-up descriptors, each acceptor's two,
+        /// and what a program has open besides.
         var openFilesNeeded: Int {
-            addresses.count * workersPerAddress * (connectionLimit + 4) + 128
+            workerCount * (connectionLimit + 4) + 2 * listeners.count + 128
         }
     }
 }

@@ -1,7 +1,8 @@
 import Glibc
 import Synchronization
 
-/// libmicrohttpd behind a handler: several one-thread daemons, each with its own listening socket.
+/// libmicrohttpd behind a handler: several one-thread daemons. At a TCP address each has its own
+/// listening socket; at a Unix or inherited socket an acceptor hands them the connections.
 ///
 /// Threads: every worker runs on one thread of libmicrohttpd's, which calls the handler, the
 /// completion hook and the error log. All three must be quick: a worker serves nobody else
@@ -31,11 +32,13 @@ public final class HTTPServer: Sendable {
 
     /// Where it listens, in the order of the configuration, with the real port where 0 was asked
     /// for.
-    public let boundAddresses: [SocketAddress]
+    public let listenAddresses: [ListenAddress]
 
     private let shared: ServerShared
     private let daemons: [Daemon]
+    private let acceptors: [Acceptor]
     private let shutdownGraceMs: Int
+    private let idleGraceMs: Int
     private let isStopped = Mutex(false)
 
     /// Starts to listen and to answer. When this returns, connections are accepted; when it throws,
@@ -52,7 +55,7 @@ public final class HTTPServer: Sendable {
         handler: @escaping Handler
     ) throws(HTTPServerError) {
         configuration.check()
-        guard !configuration.addresses.isEmpty else { throw .noAddress }
+        guard !configuration.listeners.isEmpty else { throw .noAddress }
         try OpenFileLimit.raise(to: configuration.openFilesNeeded)
         BrokenPipeSignal.ignore()
         LibraryPanic.report(to: errorLog)
@@ -61,11 +64,19 @@ public final class HTTPServer: Sendable {
             errorLog: errorLog, maxBodyBytes: configuration.maxBodyBytes)
         self.shared = shared
         shutdownGraceMs = configuration.shutdownGraceMs
-        (boundAddresses, daemons) = try HTTPServer.start(configuration, shared)
+        idleGraceMs = configuration.idleGraceMs
+        (listenAddresses, daemons, acceptors) = try HTTPServer.start(configuration, shared)
     }
 
     deinit {
         stop()
+    }
+
+    /// The TCP addresses of `listenAddresses`.
+    public var boundAddresses: [SocketAddress] {
+        listenAddresses.compactMap { address in
+            if case .tcp(let address) = address { address } else { nil }
+        }
     }
 
     public var workerCount: Int { daemons.count }
@@ -80,15 +91,20 @@ public final class HTTPServer: Sendable {
     /// when that is done; safe on any number of threads and any number of times, but not in a
     /// handler, which it would wait for.
     ///
-    /// A request has begun when its request line has arrived; an idle connection delays nothing.
-    /// After `shutdownGraceMs` clients that are still sending or receiving are cut off, while a
-    /// handler that runs is waited for as long as it takes.
+    /// A request has begun when its request line has arrived; an idle connection delays nothing
+    /// beyond `idleGraceMs`. After `shutdownGraceMs` clients that are still sending or receiving
+    /// are cut off, while a handler that runs is waited for as long as it takes.
     public func stop() {
         isStopped.withLock { isStopped in
             guard !isStopped else { return }
             shared.drain()
+            for acceptor in acceptors { acceptor.stop() }
             for daemon in daemons { daemon.stopListening() }
-            let deadline = monotonicNanos() + UInt64(shutdownGraceMs) * 1_000_000
+            let start = monotonicNanos()
+            let deadline = start + UInt64(shutdownGraceMs) * 1_000_000
+            // Every answer closes its connection by now, so connections that are in use end soon.
+            let idleDeadline = start + UInt64(min(idleGraceMs, shutdownGraceMs)) * 1_000_000
+            wait(deadline: idleDeadline) { $0.hasConnections }
             waitUntilNoneInFlight(deadline: deadline)
             // A request may begin on an idle connection between the last look and the end of its
             // thread. From the seal on it is not begun; one that slipped in before the seal is
@@ -101,42 +117,125 @@ public final class HTTPServer: Sendable {
     }
 
     private func waitUntilNoneInFlight(deadline: UInt64) {
-        while daemons.contains(where: { $0.worker.inFlight > 0 }), monotonicNanos() < deadline {
+        wait(deadline: deadline) { $0.worker.inFlight > 0 }
+    }
+
+    /// Waits while the condition holds of any daemon.
+    private func wait(deadline: UInt64, while isBusy: (Daemon) -> Bool) {
+        while daemons.contains(where: isBusy), monotonicNanos() < deadline {
             // Woken early by a signal it looks again, which is as good.
             usleep(1_000)
         }
     }
 
     /// All sockets are opened before the first daemon starts: a later address that is taken must
-    /// not have cost the clients of an earlier one their connections.
+    /// not have cost the clients of an earlier one their connections. Acceptors come last, when
+    /// everything that they feed runs.
     private static func start(
         _ configuration: Configuration, _ shared: ServerShared
-    ) throws(HTTPServerError) -> ([SocketAddress], [Daemon]) {
-        var addresses: [SocketAddress] = []
-        var pending: [(socket: Int32, address: SocketAddress)] = []
-        var daemons: [Daemon] = []
+    ) throws(HTTPServerError) -> ([ListenAddress], [Daemon], [Acceptor]) {
+        var starting = Starting(shared: shared)
         do throws(HTTPServerError) {
-            for address in configuration.addresses {
+            try starting.open(configuration)
+            try starting.startDaemons(configuration)
+            try starting.startAcceptors(configuration)
+            return (starting.addresses, starting.daemons, starting.acceptors)
+        } catch {
+            starting.undo()
+            throw error
+        }
+    }
+}
+
+/// A server on its way, and what to undo when it fails.
+private struct Starting {
+    let shared: ServerShared
+    var addresses: [ListenAddress] = []
+    var daemons: [Daemon] = []
+    var acceptors: [Acceptor] = []
+    /// Open, and nobody's yet.
+    private var ownSockets: [(socket: Int32, address: ListenAddress)] = []
+    private var sharedSockets: [(socket: SharedSocket, daemons: [Daemon])] = []
+
+    init(shared: ServerShared) {
+        self.shared = shared
+    }
+
+    mutating func open(_ configuration: HTTPServer.Configuration) throws(HTTPServerError) {
+        // An inherited socket is the server's, whatever happens before its turn comes.
+        var inherited: [InheritedSocket] = configuration.listeners.compactMap { listener in
+            if case .inherited(let socket) = listener { socket } else { nil }
+        }
+        defer { for socket in inherited { ListeningSocket.release(socket.descriptor) } }
+        for listener in configuration.listeners {
+            switch listener {
+            case .tcp(let address):
                 let (bound, sockets) = try ListeningSocket.open(
                     address, count: configuration.workersPerAddress)
-                addresses.append(bound)
-                pending += sockets.map { ($0, bound) }
+                addresses.append(.tcp(bound))
+                ownSockets += sockets.map { ($0, .tcp(bound)) }
+            case .unix(let path, let mode):
+                sharedSockets.append((try SharedSocket(path, mode: mode), []))
+                addresses.append(listener.address)
+            case .inherited(let socket):
+                inherited.removeFirst()
+                sharedSockets.append((try SharedSocket(socket), []))
+                addresses.append(listener.address)
             }
-            while let (socket, address) = pending.first {
-                pending.removeFirst()
-                daemons.append(
-                    try Daemon(
-                        worker: Worker(index: daemons.count, shared: shared),
-                        listeningSocket: socket, address: address, configuration: configuration))
+        }
+    }
+
+    /// In the order of the listeners, so that workers are numbered in that order.
+    mutating func startDaemons(
+        _ configuration: HTTPServer.Configuration
+    ) throws(HTTPServerError) {
+        var nextShared = 0
+        for listener in configuration.listeners {
+            for _ in 0..<configuration.workersPerAddress {
+                let worker = Worker(index: daemons.count, shared: shared)
+                if case .tcp = listener {
+                    let (socket, address) = ownSockets.removeFirst()
+                    daemons.append(
+                        try Daemon(
+                            worker: worker, listeningSocket: socket, address: address,
+                            configuration: configuration))
+                } else {
+                    let daemon = try Daemon(
+                        worker: worker, listeningSocket: nil,
+                        address: sharedSockets[nextShared].socket.address,
+                        configuration: configuration)
+                    daemons.append(daemon)
+                    sharedSockets[nextShared].daemons.append(daemon)
+                }
             }
-            return (addresses, daemons)
-        } catch {
-            for (socket, _) in pending { ListeningSocket.release(socket) }
-            for daemon in daemons {
-                daemon.stopListening()
-                daemon.stop()
-            }
-            throw error
+            if case .tcp = listener { continue }
+            nextShared += 1
+        }
+    }
+
+    mutating func startAcceptors(
+        _ configuration: HTTPServer.Configuration
+    ) throws(HTTPServerError) {
+        while let (socket, daemons) = sharedSockets.first {
+            let acceptor = try Acceptor(
+                socket: socket, daemons: daemons, connectionLimit: configuration.connectionLimit,
+                errorLog: shared.errorLog)
+            sharedSockets.removeFirst()
+            acceptors.append(acceptor)
+        }
+    }
+
+    func undo() {
+        for acceptor in acceptors { acceptor.stop() }
+        for (socket, _) in ownSockets { ListeningSocket.release(socket) }
+        for (socket, _) in sharedSockets {
+            // What cannot be removed is stale, and the next start replaces it.
+            _ = socket.file?.remove()
+            socket.release()
+        }
+        for daemon in daemons {
+            daemon.stopListening()
+            daemon.stop()
         }
     }
 }

@@ -3,15 +3,17 @@ import Glibc
 /// Why a server did not start.
 public enum HTTPServerError: Error, Equatable, CustomStringConvertible {
     case noAddress
-    case addressInUse(SocketAddress)
-    case permissionDenied(SocketAddress)
-    case addressNotAvailable(SocketAddress)
+    case addressInUse(ListenAddress)
+    case permissionDenied(ListenAddress)
+    case addressNotAvailable(ListenAddress)
+    /// A file that is no socket lies where a Unix socket belongs.
+    case notASocket(UnixSocketPath)
     /// Any other failure of the system; `call` is the name of the function.
-    case socketFailed(SocketAddress, call: String, errno: Int32)
+    case socketFailed(ListenAddress, call: String, errno: Int32)
     /// The connection limits need more file descriptors than the system grants this process.
     case tooFewFileDescriptors(needed: Int, granted: Int)
     /// libmicrohttpd refused; its own words are in the error log.
-    case daemonFailed(SocketAddress, errno: Int32)
+    case daemonFailed(ListenAddress, errno: Int32)
 
     public var description: String {
         switch self {
@@ -20,11 +22,17 @@ public enum HTTPServerError: Error, Equatable, CustomStringConvertible {
         case .addressInUse(let address):
             "Cannot listen on \(address): address in use. Another program, or another copy of this "
                 + "one, already listens there."
-        case .permissionDenied(let address):
+        case .permissionDenied(.tcp(let address)):
             "Cannot listen on \(address): permission denied. Ports below 1024 need a privilege "
                 + "(CAP_NET_BIND_SERVICE); choose a higher port or grant it."
+        case .permissionDenied(.unix(let path)):
+            "Cannot listen on unix:\(path): permission denied. This user must be allowed to read "
+                + "and write the directory '\(path.directory)', and to connect to a socket that "
+                + "lies there already."
         case .addressNotAvailable(let address):
             "Cannot listen on \(address): this machine has no such address."
+        case .notASocket(let path):
+            "Cannot listen on unix:\(path): a file that is no socket lies there and is left alone."
         case .socketFailed(let address, let call, let code):
             "Cannot listen on \(address): \(call): \(systemMessage(code))."
         case .tooFewFileDescriptors(let needed, let granted):
@@ -32,6 +40,16 @@ public enum HTTPServerError: Error, Equatable, CustomStringConvertible {
                 + "\(granted): raise it (ulimit -Hn, LimitNOFILE=) or lower the connection limit."
         case .daemonFailed(let address, let code):
             "libmicrohttpd did not start on \(address): \(systemMessage(code))."
+        }
+    }
+
+    /// The error of a call that has just failed.
+    static func failed(_ call: String, _ address: ListenAddress) -> HTTPServerError {
+        switch errno {
+        case EADDRINUSE: .addressInUse(address)
+        case EACCES: .permissionDenied(address)
+        case EADDRNOTAVAIL: .addressNotAvailable(address)
+        case let code: .socketFailed(address, call: call, errno: code)
         }
     }
 }

@@ -1,7 +1,8 @@
+import CMicroHTTPD  // which also brings the constants of <sys/socket.h>
 import Glibc
 
-/// Opens the listening sockets of one address: one a worker, sharing the port by SO_REUSEPORT, so
-/// that the kernel spreads connections evenly.
+/// Opens the listening sockets of one TCP address: one a worker, sharing the port by SO_REUSEPORT,
+/// so that the kernel spreads connections evenly.
 ///
 /// SO_REUSEPORT alone would let a second server of the same user join the group without a word and
 /// take half of the connections. So the first socket claims the address without it, and it is the
@@ -48,7 +49,7 @@ enum ListeningSocket {
             let probe = socket(AF_INET6, streamType, 0)
             guard probe >= 0 else {
                 if errno == EAFNOSUPPORT { return AF_INET }
-                throw failure("socket", address)
+                throw .failed("socket", .tcp(address))
             }
             release(probe)
             return AF_INET6
@@ -63,7 +64,7 @@ enum ListeningSocket {
         _ address: SocketAddress, family: Int32
     ) throws(HTTPServerError) -> Int32 {
         let handle = socket(family, streamType, 0)
-        guard handle >= 0 else { throw failure("socket", address) }
+        guard handle >= 0 else { throw .failed("socket", .tcp(address)) }
         do throws(HTTPServerError) {
             try setOption(handle, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR", address)
             if family == AF_INET6 {
@@ -82,9 +83,9 @@ enum ListeningSocket {
         _ handle: Int32, _ address: SocketAddress, family: Int32
     ) throws(HTTPServerError) {
         let bound = address.withSystemAddress(family: family) { bind(handle, $0, $1) }
-        guard bound == 0 else { throw failure("bind", address) }
+        guard bound == 0 else { throw .failed("bind", .tcp(address)) }
         // The kernel caps the queue at net.core.somaxconn.
-        guard listen(handle, 4_096) == 0 else { throw failure("listen", address) }
+        guard listen(handle, 4_096) == 0 else { throw .failed("listen", .tcp(address)) }
     }
 
     private static func port(
@@ -95,7 +96,7 @@ enum ListeningSocket {
         let result = withUnsafeMutableBytes(of: &storage) { bytes in
             getsockname(handle, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress!, &length)
         }
-        guard result == 0 else { throw failure("getsockname", address) }
+        guard result == 0 else { throw .failed("getsockname", .tcp(address)) }
         // The port lies at the same place in both families' structures.
         return withUnsafeBytes(of: storage) { bytes in
             UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
@@ -109,7 +110,7 @@ enum ListeningSocket {
         var value = value
         let size = socklen_t(MemoryLayout<Int32>.size)
         guard setsockopt(handle, level, option, &value, size) == 0 else {
-            throw failure("setsockopt(\(name))", address)
+            throw .failed("setsockopt(\(name))", .tcp(address))
         }
     }
 
@@ -117,16 +118,6 @@ enum ListeningSocket {
     /// socket that only listened has no data to lose, so there is nothing to do about one.
     static func release(_ handle: Int32) {
         _ = close(handle)
-    }
-
-    /// The error of a call that has just failed.
-    private static func failure(_ call: String, _ address: SocketAddress) -> HTTPServerError {
-        switch errno {
-        case EADDRINUSE: .addressInUse(address)
-        case EACCES: .permissionDenied(address)
-        case EADDRNOTAVAIL: .addressNotAvailable(address)
-        case let code: .socketFailed(address, call: call, errno: code)
-        }
     }
 }
 
@@ -160,7 +151,8 @@ extension SocketAddress {
         }
     }
 
-    /// Of a connected peer; nil for a family that has no IP address.
+    /// Of a connected peer; nil for a family that is neither IP nor Unix. A Unix socket's peer has
+    /// no IP address but is on this machine: it counts as 127.0.0.1, port 0.
     init?(_ address: UnsafePointer<sockaddr>) {
         let raw = UnsafeRawPointer(address)
         switch Int32(address.pointee.sa_family) {
@@ -172,6 +164,8 @@ extension SocketAddress {
         case AF_INET6:
             let peer = raw.loadUnaligned(as: sockaddr_in6.self)
             self.init(host: Host(peer.sin6_addr), port: UInt16(bigEndian: peer.sin6_port))
+        case AF_UNIX:
+            self = .loopback(port: 0)
         default:
             return nil
         }

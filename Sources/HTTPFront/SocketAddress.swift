@@ -127,6 +127,11 @@ extension SocketAddress: CustomStringConvertible {
 public struct SocketAddressError: Error, Equatable, CustomStringConvertible {
     public enum Reason: Sendable, Equatable {
         case missingPort, invalidPort, invalidHost, ipv6WithoutBrackets
+        /// Of Unix sockets.
+        case missingPath, abstractName, zeroByteInPath
+        case pathTooLong(bytes: Int)
+        /// Of inherited sockets.
+        case missingName
     }
 
     public let text: String
@@ -140,8 +145,19 @@ public struct SocketAddressError: Error, Equatable, CustomStringConvertible {
             case .invalidHost:
                 "the host is not an IP address (names other than localhost are not looked up)"
             case .ipv6WithoutBrackets: "an IPv6 address must stand in brackets"
+            case .missingPath: "it has no path"
+            case .abstractName:
+                "abstract Unix sockets, which have no file and so no permissions, are not "
+                    + "supported (a file of that name is ./@NAME)"
+            case .zeroByteInPath: "the path contains a zero byte"
+            case .pathTooLong(let bytes):
+                "the path has \(bytes) bytes and the system takes at most "
+                    + "\(UnixSocketPath.maxBytes) (a relative path, or a symbolic link to its "
+                    + "directory, is shorter)"
+            case .missingName: "it has no name (inherited, without a colon, takes all sockets)"
             }
         return "\"\(text)\" is not an address to listen on: \(problem). "
-            + "Examples: 127.0.0.1:8080, [::1]:8080, :8080 for all addresses."
+            + "Examples: 127.0.0.1:8080, [::1]:8080, :8080 for all addresses, "
+            + "unix:/run/cardstatus/http.sock, inherited."
     }
 }

@@ -76,9 +76,16 @@ final class Worker: Sendable {
 
     var inFlight: Int { requestsInFlight.load(ordering: .sequentiallyConsistent) }
 
+    /// Never too many: who sees a connection accepted sees it open, or closed again.
+    var connectionsClosed: Int {
+        let accepted = connectionsAccepted.load(ordering: .acquiring)
+        return accepted - connectionsOpen.load(ordering: .relaxed)
+    }
+
     func connectionStarted() {
         Worker.add(1, to: connectionsOpen)
-        Worker.add(1, to: connectionsAccepted)
+        connectionsAccepted.store(
+            connectionsAccepted.load(ordering: .relaxed) + 1, ordering: .releasing)
     }
 
     func connectionClosed() {

@@ -14,14 +14,33 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Answer where cards are, over HTTP.",
         discussion: """
-            Without any API key the server listens on loopback addresses only. Stop it \
-            with SIGTERM or Ctrl-C: it stops listening, finishes what it is answering, and ends.
+            Without any API key the server listens on loopback addresses and Unix sockets only. \
+            Stop it with SIGTERM or Ctrl-C: it stops listening, finishes what it is answering, \
+            and ends.
+
+            WHERE TO LISTEN
+              127.0.0.1:8080   a TCP address; port 0 takes a free one, which the log names
+              [::1]:8080       an IPv6 address
+              :8080            all addresses
+              unix:PATH        a Unix socket, made at the start and removed at the stop
+              inherited        all sockets that a supervisor such as systemd hands over
+              inherited:NAME   those of this name (FileDescriptorName= of a .socket unit)
+
+            While a server with an inherited socket is restarted, the supervisor keeps the \
+            socket open and connections wait in its queue, so nobody is refused.
 
             EXAMPLES
               cardstatus serve --data-dir data
               cardstatus serve --data-dir data --listen 127.0.0.1:9000 --workers 2
+              cardstatus serve --data-dir data --listen 127.0.0.1:8080 \\
+                --listen '[::1]:8080'
+              cardstatus serve --data-dir data --listen unix:/run/cardstatus/http.sock \\
+                --unix-mode 0666
+              curl --unix-socket /run/cardstatus/http.sock http://localhost/api/health
               cardstatus key create --data-dir data --name proxy
               cardstatus serve --data-dir data --listen 0.0.0.0:8080
+              systemd-socket-activate -l 127.0.0.1:8080 --fdname=http \\
+                cardstatus serve --data-dir data --listen inherited:http
             """)
 
     private static let defaultAddress = "127.0.0.1:8080"
@@ -31,15 +50,22 @@ struct Serve: AsyncParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Where to listen; may be given several times; port 0 takes a free one "
-                + "(default: 127.0.0.1:8080) [$CARDSTATUS_LISTEN, with commas].",
-            valueName: "address:port"))
+            "Where to listen: ADDRESS:PORT, unix:PATH, inherited or inherited:NAME; may be given "
+                + "several times (default: 127.0.0.1:8080) [$CARDSTATUS_LISTEN, with commas].",
+            valueName: "where"))
     var listen: [String] = []
 
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Threads for each address, no more than cores in all (default: 1) "
+            "The permissions of Unix sockets, in octal; connecting takes the right to write "
+                + "(default: 0660) [$CARDSTATUS_UNIX_MODE].", valueName: "mode"))
+    var unixMode: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Threads for each --listen, no more than cores in all (default: 1) "
                 + "[$CARDSTATUS_WORKERS]."))
     var workers: Int?
 
@@ -61,6 +87,13 @@ struct Serve: AsyncParsableCommand {
             "Seconds that a stop waits for requests (default: 10) [$CARDSTATUS_SHUTDOWN_GRACE].",
             valueName: "seconds"))
     var shutdownGrace: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Seconds that a stop leaves connections open on which a request may be on its way "
+                + "(default: 1) [$CARDSTATUS_IDLE_GRACE].", valueName: "seconds"))
+    var idleGrace: Int?
 
     @Option(
         name: .long,
@@ -107,13 +140,13 @@ struct Serve: AsyncParsableCommand {
     private func run(_ settings: Settings, _ logger: Logger) async throws {
         let isInsecure = try settings.flag(insecure, "CARDSTATUS_INSECURE")
         let region = try settings.defaultRegion(defaultRegion)
-        let serverConfiguration = try configuration(settings)
+        let serverConfiguration = try configuration(settings, logger)
 
         let store = try self.store.openStore(settings, create: true)
         let lock = try locked(store)
         try createFirstKey(store, settings, isInsecure: isInsecure, logger)
         let access = try access(
-            serverConfiguration.addresses, store, isInsecure: isInsecure, logger)
+            serverConfiguration.listeners.map(\.address), store, isInsecure: isInsecure, logger)
 
         // Everything that has an end is started inside the group, which by then listens for
         // signals: one that comes early must not cut off a request.
@@ -146,9 +179,7 @@ struct Serve: AsyncParsableCommand {
             service.stop()
             throw CommandFailure.failed("\(error)")
         }
-        for address in server.boundAddresses {
-            logger.info("listening", metadata: ["url": "http://\(address)"])
-        }
+        for address in server.listenAddresses { Self.log(address, logger) }
         try await gracefulShutdown()
         logger.info("stopping")
         // Stopping waits for threads, which the pool of tasks must not do.
@@ -161,22 +192,22 @@ struct Serve: AsyncParsableCommand {
         }
     }
 
+    private static func log(_ address: ListenAddress, _ logger: Logger) {
+        switch address {
+        case .tcp(let address):
+            logger.info("listening", metadata: ["url": "http://\(address)"])
+        case .unix(let path):
+            logger.info("listening", metadata: ["socket": "\(path)"])
+        }
+    }
+
     // MARK: Settings
 
-    private func configuration(_ settings: Settings) throws -> HTTPServer.Configuration {
-        var texts = listen
-        if texts.isEmpty, let variable = settings.variable("CARDSTATUS_LISTEN") {
-            texts = variable.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-        }
-        if texts.isEmpty { texts = settings.configuration.listen ?? [Self.defaultAddress] }
-        let addresses = try texts.map { text in
-            do {
-                return try SocketAddress(parsing: text)
-            } catch {
-                throw CommandFailure.misused("--listen: \(error)")
-            }
-        }
-        var configuration = HTTPServer.Configuration(addresses: addresses)
+    private func configuration(
+        _ settings: Settings, _ logger: Logger
+    ) throws -> HTTPServer.Configuration {
+        var configuration = HTTPServer.Configuration(
+            listeners: try listeners(settings, logger))
         configuration.workersPerAddress = try settings.integer(
             workers, "--workers", "CARDSTATUS_WORKERS", in: 1...256,
             configured: settings.configuration.workers, default: 1)
@@ -191,7 +222,40 @@ struct Serve: AsyncParsableCommand {
             * (try settings.integer(
                 shutdownGrace, "--shutdown-grace", "CARDSTATUS_SHUTDOWN_GRACE", in: 0...3_600,
                 default: configuration.shutdownGraceMs / 1_000))
+        configuration.idleGraceMs =
+            1_000
+            * (try settings.integer(
+                idleGrace, "--idle-grace", "CARDSTATUS_IDLE_GRACE", in: 0...3_600, default: 1))
         return configuration
+    }
+
+    private func listeners(_ settings: Settings, _ logger: Logger) throws -> [Listener] {
+        var texts = listen
+        if texts.isEmpty, let variable = settings.variable("CARDSTATUS_LISTEN") {
+            texts = variable.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        }
+        if texts.isEmpty { texts = settings.configuration.listen ?? [Self.defaultAddress] }
+        let mode = try settings.permissions(
+            unixMode, "--unix-mode", "CARDSTATUS_UNIX_MODE", default: 0o660)
+        do {
+            let requests = try texts.map { try ListenRequest(parsing: $0) }
+            var inherited = try InheritedSockets.take()
+            let listeners = try requests.flatMap { request -> [Listener] in
+                switch request {
+                case .tcp(let address): [.tcp(address)]
+                case .unix(let path): [.unix(path, mode: mode)]
+                case .inherited(let name): try inherited.claim(name: name).map(Listener.inherited)
+                }
+            }
+            if !inherited.unclaimedNames.isEmpty {
+                logger.notice(
+                    "inherited sockets are not listened on: no --listen names them",
+                    metadata: ["names": "\(inherited.unclaimedNames.joined(separator: ", "))"])
+            }
+            return listeners
+        } catch {
+            throw CommandFailure.misused("--listen: \(error)")
+        }
     }
 
     // MARK: Keys
@@ -228,22 +292,23 @@ struct Serve: AsyncParsableCommand {
         try FileManager.default.removeItem(atPath: path)
     }
 
-    /// Without a key, only loopback addresses are safe to listen on.
+    /// Without a key, only what this machine alone can reach is safe to listen on, whoever opened
+    /// the socket.
     private func access(
-        _ addresses: [SocketAddress], _ store: CardStore, isInsecure: Bool, _ logger: Logger
+        _ addresses: [ListenAddress], _ store: CardStore, isInsecure: Bool, _ logger: Logger
     ) throws -> CardAPI.Access {
         if isInsecure {
             logger.warning(
                 "everybody who can reach this server can read all cards: insecure is set")
             return .everybody
         }
-        guard let exposed = addresses.first(where: { !$0.isLoopback }) else { return .keysIfAny }
+        guard let exposed = addresses.first(where: { !$0.isLocal }) else { return .keysIfAny }
         if try store.keys().isEmpty {
             throw CommandFailure.failed(
                 "will not listen on \(exposed): the store has no API key, so everybody who can"
                     + " reach it could read all cards. Create one (cardstatus key create --data-dir"
-                    + " \(store.directory) --name NAME), listen on 127.0.0.1, or set"
-                    + " CARDSTATUS_INSECURE=1")
+                    + " \(store.directory) --name NAME), listen on 127.0.0.1 or a Unix socket, or"
+                    + " set CARDSTATUS_INSECURE=1")
         }
         return .keysOnly
     }
@@ -283,8 +348,8 @@ struct Serve: AsyncParsableCommand {
         // The metrics show the server's connections, and the server counts into the metrics.
         let running = WeakServer()
         let metrics = Metrics(
-            workers: configuration.addresses.count * configuration.workersPerAddress,
-            version: Version.text, processStatistics: { .current() },
+            workers: configuration.workerCount, version: Version.text,
+            processStatistics: { .current() },
             connections: { running.connections })
         let api = CardAPI(
             service: service, defaultRegion: region, access: access, metrics: metrics

@@ -70,6 +70,20 @@ struct Settings {
         return result
     }
 
+    /// A file's permission bits, in octal.
+    func permissions(
+        _ option: String?, _ name: String, _ variableName: String, default fallback: UInt32
+    ) throws -> UInt32 {
+        guard let text = option ?? variable(variableName) else { return fallback }
+        guard text.utf8.allSatisfy({ (0x30...0x37).contains($0) }),
+            let mode = UInt32(text, radix: 8), mode <= 0o777
+        else {
+            throw CommandFailure.misused(
+                "\(name) must be permissions in octal, such as 0660, not '\(text)'")
+        }
+        return mode
+    }
+
     /// A switch: set by its option, or by its variable as 1, true, yes or on.
     func flag(_ option: Bool, _ variableName: String) throws -> Bool {
         if option { return true }

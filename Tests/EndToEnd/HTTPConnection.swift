@@ -9,26 +9,42 @@ struct HTTPAnswer: Sendable {
     let body: String
 }
 
-/// A TCP connection on which a test writes what bytes it likes.
+/// A connection on which a test writes what bytes it likes.
 final class HTTPConnection {
     private let descriptor: Int32
     private var received: [UInt8] = []
 
     init(port: UInt16) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        try #require(descriptor >= 0)
+        descriptor = try Self.open(AF_INET)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        try withUnsafeBytes(of: address) { try establish($0) }
+    }
+
+    init(unix path: String) throws {
+        descriptor = try Self.open(AF_UNIX)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        try withUnsafeBytes(of: address) { try establish($0) }
+    }
+
+    private static func open(_ family: Int32) throws -> Int32 {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        let descriptor = socket(family, type, 0)
+        try #require(descriptor >= 0)
         var timeout = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(
             descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
-        let code = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
+        return descriptor
+    }
+
+    private func establish(_ address: UnsafeRawBufferPointer) throws {
+        let code = connect(
+            descriptor, address.assumingMemoryBound(to: sockaddr.self).baseAddress!,
+            socklen_t(address.count))
         // The descriptor is closed by deinit, which also runs for what is thrown here. Closed
         // twice, it could be another thread's by then.
         guard code == 0 else {

@@ -17,9 +17,11 @@ enum Program {
     /// Runs a command to its end.
     static func run(
         _ arguments: [String], environment: [String: String] = [:],
-        launcher: [String] = []
+        launcher: [String] = [], standardInput: FileHandle = .nullDevice
     ) throws -> Output {
-        let process = try start(arguments, environment: environment, launcher: launcher)
+        let process = try start(
+            arguments, environment: environment, launcher: launcher,
+            standardInput: standardInput)
         return process.waitForEnd()
     }
 
@@ -34,14 +36,16 @@ enum Program {
 
     /// Starts a command. Its environment has no settings but those given.
     static func start(
-        _ arguments: [String], environment: [String: String] = [:], launcher: [String] = []
+        _ arguments: [String], environment: [String: String] = [:], launcher: [String] = [],
+        standardInput: FileHandle = .nullDevice
     ) throws -> RunningProgram {
         var variables = ProcessInfo.processInfo.environment.filter {
             !$0.key.hasPrefix("CARDSTATUS_")
         }
         variables.merge(environment) { $1 }
         let command = launcher + [url.path] + arguments
-        return try RunningProgram(command, environment: variables)
+        return try RunningProgram(
+            command, environment: variables, standardInput: standardInput)
     }
 }
 
@@ -50,11 +54,14 @@ final class RunningProgram: @unchecked Sendable {
     private let process = Process()
     private let directory = TemporaryDirectory()
 
-    init(_ command: [String], environment: [String: String]) throws {
+    init(
+        _ command: [String], environment: [String: String],
+        standardInput: FileHandle = .nullDevice
+    ) throws {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = command
         process.environment = environment
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = standardInput
         process.standardOutput = try Self.file(directory.file("stdout"))
         process.standardError = try Self.file(directory.file("stderr"))
         try process.run()
@@ -70,6 +77,17 @@ final class RunningProgram: @unchecked Sendable {
     }
 
     var isRunning: Bool { process.isRunning }
+
+    var processID: Int32 { process.processIdentifier }
+
+    /// Processor time that it has taken so far, in ticks of a hundredth of a second.
+    func processorTicks() throws -> Int {
+        let text = Self.text("/proc/\(processID)/stat")
+        let name = try #require(text.lastIndex(of: ")"))
+        // utime and stime are the 14th and 15th field; the name is the 2nd.
+        let fields = text[name...].split(separator: " ")
+        return try #require(Int(fields[12])) + #require(Int(fields[13]))
+    }
 
     var standardError: String { Self.text(directory.file("stderr")) }
 

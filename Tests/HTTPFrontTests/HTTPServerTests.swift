@@ -296,7 +296,9 @@ struct HTTPServerTests {
     /// Several addresses are served at once, each under its own port.
     @Test func addresses_areAllServed_whenThereAreSeveral() throws {
         let test = try TestServer({
-            $0.addresses = [.loopback(port: 0), SocketAddress(host: .ipv4(0x7F00_0002), port: 0)]
+            $0.listeners = [
+                .tcp(.loopback(port: 0)), .tcp(SocketAddress(host: .ipv4(0x7F00_0002), port: 0)),
+            ]
         })
         let addresses = test.server.boundAddresses
         #expect(addresses.count == 2)

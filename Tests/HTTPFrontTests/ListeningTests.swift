@@ -22,12 +22,14 @@ struct ListeningTests {
     func start_throwsAddressInUse_whenAnotherServerListens(first: Int, second: Int) throws {
         let test = try TestServer({ $0.workersPerAddress = first })
         let address = test.server.boundAddresses[0]
-        #expect(throws: HTTPServerError.addressInUse(address)) {
+        #expect(throws: HTTPServerError.addressInUse(.tcp(address))) {
             try start(configuration(address, workers: second))
         }
         for host in [SocketAddress.Host.all, .ipv4(0)] {
             let wider = SocketAddress(host: host, port: address.port)
-            #expect(throws: HTTPServerError.addressInUse(wider)) { try start(configuration(wider)) }
+            #expect(throws: HTTPServerError.addressInUse(.tcp(wider))) {
+                try start(configuration(wider))
+            }
         }
         #expect(try test.client().get("/").status == 200)
     }
@@ -52,11 +54,11 @@ struct ListeningTests {
         }
         try #require(listen(other, 5) == 0)
         let taken = SocketAddress.loopback(port: UInt16(bigEndian: address.sin_port))
-        #expect(throws: HTTPServerError.addressInUse(taken)) {
+        #expect(throws: HTTPServerError.addressInUse(.tcp(taken))) {
             try start(configuration(taken, workers: 2))
         }
-        #expect(HTTPServerError.addressInUse(taken).description.contains("\(taken)"))
-        #expect(HTTPServerError.addressInUse(taken).description.contains("in use"))
+        #expect(HTTPServerError.addressInUse(.tcp(taken)).description.contains("\(taken)"))
+        #expect(HTTPServerError.addressInUse(.tcp(taken)).description.contains("in use"))
     }
 
     /// Of many servers that start at once on one port at most one gets it.
@@ -96,7 +98,7 @@ struct ListeningTests {
     @Test func start_throwsAddressNotAvailable_whenAddressIsForeign() throws {
         // 192.0.2.0/24 is for documentation and belongs to nobody.
         let foreign = SocketAddress(host: .ipv4(0xC000_0201), port: 0)
-        #expect(throws: HTTPServerError.addressNotAvailable(foreign)) {
+        #expect(throws: HTTPServerError.addressNotAvailable(.tcp(foreign))) {
             try start(configuration(foreign))
         }
     }
@@ -108,8 +110,8 @@ struct ListeningTests {
         let free = probe.server.boundAddresses[0]
         probe.server.stop()
         var both = configuration(free)
-        both.addresses.append(test.server.boundAddresses[0])
-        #expect(throws: HTTPServerError.addressInUse(test.server.boundAddresses[0])) {
+        both.listeners.append(.tcp(test.server.boundAddresses[0]))
+        #expect(throws: HTTPServerError.addressInUse(.tcp(test.server.boundAddresses[0]))) {
             try start(both)
         }
         try start(configuration(free)).stop()

@@ -153,4 +153,31 @@ struct StoppingTests {
         #expect(answered >= 80)
         #expect(test.completed.elements.count >= answered)
     }
+
+    /// With a grace for idle connections, what they send in it is answered; the last one's end is
+    /// the end of the wait.
+    @Test(arguments: [false, true])
+    func stop_answersIdleConnections_whenTheyHaveAGrace(isUnix: Bool) throws {
+        let directory = try ScratchFolder()
+        let path = try UnixSocketPath(directory.file("http.sock"))
+        let test = try TestServer {
+            $0.idleGraceMs = 60_000
+            $0.shutdownGraceMs = 60_000
+            if isUnix { $0.listeners = [.unix(path, mode: 0o600)] }
+        }
+        let idle = try isUnix ? TestClient(unix: path.text) : test.client()
+        #expect(try idle.get("/").status == 200)
+        let silent = try isUnix ? TestClient(unix: path.text) : test.client()
+        #expect(eventually { test.counters[0].connectionsOpen == 2 })
+
+        let stopping = stopInBackground(test.server)
+        #expect(eventually { test.server.isDraining })
+        for client in [idle, silent] {
+            let reply = try client.get("/")
+            #expect(reply.status == 200)
+            #expect(reply.header("Connection") == "close")
+            #expect(try client.isClosedByServer())
+        }
+        #expect(stopping.join() == true)
+    }
 }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A raw TCP client: what it sends is exactly what the test wrote, and all waits are bounded.
+/// A raw client: what it sends is exactly what the test wrote, and all waits are bounded.
 final class TestClient {
     struct Reply: Equatable {
         var status: Int
@@ -27,20 +27,51 @@ final class TestClient {
     private var received: [UInt8] = []
 
     init(port: UInt16) throws {
-        handle = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard handle >= 0 else { throw Failure(call: "socket", code: errno) }
-        var patience = timeval(tv_sec: 10, tv_usec: 0)
-        setsockopt(
-            handle, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        handle = try Self.open(AF_INET)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let result = withUnsafeBytes(of: address) { bytes in
-            connect(
-                handle, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress!,
-                socklen_t(bytes.count))
+        try withUnsafeBytes(of: address) { try establish($0) }
+    }
+
+    /// To a Unix socket; from one of a path of its own, if one is given.
+    init(unix path: String, from ownPath: String? = nil) throws {
+        handle = try Self.open(AF_UNIX)
+        if let ownPath {
+            let result = Self.withAddress(ownPath) { bytes in
+                bind(
+                    handle, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress!,
+                    socklen_t(bytes.count))
+            }
+            guard result == 0 else { throw Failure(call: "bind", code: errno) }
         }
+        try Self.withAddress(path) { try establish($0) }
+    }
+
+    static func withAddress<R>(_ path: String, _ body: (UnsafeRawBufferPointer) throws -> R)
+        rethrows
+        -> R
+    {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        return try withUnsafeBytes(of: address) { try body($0) }
+    }
+
+    private static func open(_ family: Int32) throws -> Int32 {
+        let handle = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard handle >= 0 else { throw Failure(call: "socket", code: errno) }
+        var patience = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(
+            handle, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        return handle
+    }
+
+    private func establish(_ address: UnsafeRawBufferPointer) throws {
+        let result = connect(
+            handle, address.assumingMemoryBound(to: sockaddr.self).baseAddress!,
+            socklen_t(address.count))
         guard result == 0 else {
             // The handle is closed by deinit, which also runs for what is thrown here. Closed
             // twice, it could be a server's by then.
@@ -117,6 +148,13 @@ final class TestClient {
         reply.body = Array(received[..<length])
         received.removeFirst(length)
         return reply
+    }
+
+    /// Whether an answer, or the end, has arrived: it does not wait.
+    var hasNews: Bool {
+        var byte: UInt8 = 0
+        return !received.isEmpty
+            || recv(handle, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) >= 0
     }
 
     /// Whether the server closes this connection, or resets it, without sending more.
