@@ -11,8 +11,8 @@ public enum CardIndexError: Error, Equatable, Sendable, CustomStringConvertible 
         switch self {
         case .noMemory(let byteCount, let code):
             "the system gave no \(byteCount) bytes of memory for the index "
-                + "(\(String(cString: machine_error_text(code)))); look at the limits of address space "
-                + "(ulimit -v) and vm.overcommit_memory"
+                + "(\(String(cString: machine_error_text(code)))); look at the limits of address "
+                + "space (ulimit -v) and vm.overcommit_memory"
         case .full(let limitBytes):
             "the index in memory is full at \(limitBytes) bytes of records"
         }
