@@ -49,11 +49,11 @@ public final class CardIndex: @unchecked Sendable {
     private let cards: Atomic<TablePointer>
     private let phones: Atomic<TablePointer>
     private let records: UnsafeMutableRawPointer
-    private let cardCount = Atomic<Int>(0)
-    private let hash: KeyHash
-    private let writer: Mutex<Writer>
+    let cardCount = Atomic<Int>(0)
+    let hash: KeyHash
+    let writer: Mutex<Writer>
 
-    private struct Writer: ~Copyable, Sendable {
+    struct Writer: ~Copyable, Sendable {
         var arena: RecordArena
         var pool = CommentPool()
         /// Entries in the table of phones.
@@ -112,10 +112,13 @@ public final class CardIndex: @unchecked Sendable {
         return pointer
     }
 
+    var cardTable: GroupTable { cards.load(ordering: .acquiring).pointee }
+    var phoneTable: GroupTable { phones.load(ordering: .acquiring).pointee }
+
     public var count: Int { cardCount.load(ordering: .relaxed) }
 
     @inline(__always)
-    private func record(_ name: UInt32) -> IndexRecord { IndexRecord(records, name) }
+    func record(_ name: UInt32) -> IndexRecord { IndexRecord(records, name) }
 
     // MARK: Readers
 
@@ -146,7 +149,7 @@ public final class CardIndex: @unchecked Sendable {
     /// The card's record; 0 when it has none.
     @inline(__always)
     private func find(_ id: CardID, _ idHash: UInt64) -> UInt32 {
-        let table = cards.load(ordering: .acquiring).pointee
+        let table = cardTable
         return table.find(idHash) { record($0).hasID(id) }
     }
 
@@ -164,7 +167,7 @@ public final class CardIndex: @unchecked Sendable {
         while start < ids.count {
             let end = min(start + groupSize, ids.count)
             try ReaderEpochs.read {
-                let table = cards.load(ordering: .acquiring).pointee
+                let table = cardTable
                 var hashes = InlineArray<32, UInt64>(repeating: 0)
                 for index in start..<end {
                     let idHash = hash.hash(ids[index])
@@ -203,7 +206,7 @@ public final class CardIndex: @unchecked Sendable {
         try ReaderEpochs.read {
             var names = InlineArray<64, UInt32>(repeating: 0)
             var count = 0
-            let crowd = phones.load(ordering: .acquiring).pointee.search(hash.hash(phone)) { name in
+            let crowd = phoneTable.search(hash.hash(phone)) { name in
                 let record = record(name)
                 guard record.phoneDigits == phone.digits else { return false }
                 // More than can be listed: while a reader looks, the writer may move entries past
@@ -259,7 +262,7 @@ public final class CardIndex: @unchecked Sendable {
         try writer.withLock { writer throws(CardIndexError) in
             try makeRoom(&writer)
             let new = try write(card, &writer)
-            let table = cards.load(ordering: .relaxed).pointee
+            let table = cardTable
             var old: UInt32 = 0
             let place = table.search(idHash) { name in
                 old = name
@@ -296,7 +299,7 @@ public final class CardIndex: @unchecked Sendable {
     public func remove(_ id: CardID) {
         writer.withLock { writer in
             let idHash = hash.hash(id)
-            let table = cards.load(ordering: .relaxed).pointee
+            let table = cardTable
             var old: UInt32 = 0
             let place = table.search(idHash) { name in
                 old = name
@@ -310,7 +313,7 @@ public final class CardIndex: @unchecked Sendable {
         }
     }
 
-    private func write(
+    func write(
         _ card: borrowing CardView, _ writer: inout Writer
     ) throws(CardIndexError) -> UInt32 {
         let comment = try writer.pool.record(for: card.comment, in: &writer.arena)
@@ -344,7 +347,7 @@ public final class CardIndex: @unchecked Sendable {
     private func replaceHolder(
         _ phone: PhoneNumber, _ old: UInt32, _ new: UInt32, _ writer: borrowing Writer
     ) {
-        let table = phones.load(ordering: .relaxed).pointee
+        let table = phoneTable
         if let place = table.search(hash.hash(phone), { $0 == old }) {
             table.replace(place, new)
         } else {
@@ -352,14 +355,14 @@ public final class CardIndex: @unchecked Sendable {
         }
     }
 
-    private func addHolder(
+    func addHolder(
         _ phone: PhoneNumber, _ new: UInt32, _ writer: inout Writer
     ) throws(CardIndexError) {
         if let count = writer.crowds[phone] {
             writer.crowds[phone] = count + 1
             return
         }
-        let table = phones.load(ordering: .relaxed).pointee
+        let table = phoneTable
         let phoneHash = hash.hash(phone)
         var holders = 0
         _ = table.search(phoneHash) { name in
@@ -386,7 +389,7 @@ public final class CardIndex: @unchecked Sendable {
     }
 
     private func removeHolder(_ phone: PhoneNumber, _ old: UInt32, _ writer: inout Writer) {
-        let table = phones.load(ordering: .relaxed).pointee
+        let table = phoneTable
         let phoneHash = hash.hash(phone)
         guard let count = writer.crowds[phone] else {
             guard let place = table.search(phoneHash, { $0 == old }) else {
@@ -413,11 +416,11 @@ public final class CardIndex: @unchecked Sendable {
     // MARK: Growth
 
     /// Room for one more card in both tables.
-    private func makeRoom(_ writer: inout Writer) throws(CardIndexError) {
-        if count >= cards.load(ordering: .relaxed).pointee.capacity {
+    func makeRoom(_ writer: inout Writer) throws(CardIndexError) {
+        if count >= cardTable.capacity {
             try grow(cards) { hash.hash(record($0).id) }
         }
-        if writer.phoneEntries >= phones.load(ordering: .relaxed).pointee.capacity {
+        if writer.phoneEntries >= phoneTable.capacity {
             try grow(phones) { name in
                 guard let phone = record(name).phone else {
                     preconditionFailure("only cards with a phone are listed under one")
@@ -467,8 +470,8 @@ public final class CardIndex: @unchecked Sendable {
         writer.withLock { writer in
             Statistics(
                 cards: count, crowds: writer.crowds.count, sharedComments: writer.pool.count,
-                tableBytes: cards.load(ordering: .relaxed).pointee.byteCount
-                    + phones.load(ordering: .relaxed).pointee.byteCount,
+                tableBytes: cardTable.byteCount
+                    + phoneTable.byteCount,
                 recordBytes: writer.arena.usedBytes, freeBytes: writer.arena.freeBytes,
                 retiredBytes: writer.arena.retiredBytes)
         }
@@ -514,7 +517,7 @@ extension CardIndex {
         }
 
         private mutating func walkCards(_ writer: borrowing Writer) {
-            let table = index.cards.load(ordering: .relaxed).pointee
+            let table = index.cardTable
             problems += table.problems("cards") { index.hash.hash(index.record($0).id) }
             var count = 0
             var ids: Set<CardID> = []
@@ -539,7 +542,7 @@ extension CardIndex {
         }
 
         private mutating func walkPhones(_ writer: borrowing Writer) {
-            let table = index.phones.load(ordering: .relaxed).pointee
+            let table = index.phoneTable
             problems += table.problems("phones") { name in
                 index.record(name).phone.map { index.hash.hash($0) } ?? 0
             }

@@ -93,10 +93,13 @@ public final class CardService: Sendable {
         let start = clock.now
         do {
             let index = try CardIndex(capacity: store.statistics().cards)
-            let sequence = try store.forEachCard { card in
-                try index.insert(card)
-                if index.count % 4_096 == 0, filling.withLock({ $0.isStopping }) {
-                    throw Stopped()
+            var sequence: UInt64 = 0
+            try index.fill { add in
+                sequence = try store.forEachCard { card in
+                    try add(card)
+                    if index.count % 4_096 == 0, filling.withLock({ $0.isStopping }) {
+                        throw Stopped()
+                    }
                 }
             }
             let elapsed = start.duration(to: clock.now)
