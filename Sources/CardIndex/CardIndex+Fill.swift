@@ -1,5 +1,5 @@
-public import CardModel
 internal import CMachine
+public import CardModel
 
 // Each card of a fill goes to two random places of the tables. The places are asked for when the
 // card comes, and used some cards later, when they have arrived.
