@@ -1,0 +1,146 @@
+import CardModel
+import CardTesting
+import Foundation
+import Synchronization
+import Testing
+
+@testable import CardIndex
+
+/// Memory is used again when no reader can hold it: not before, and then it is.
+///
+/// Serialised, since a read that lasts holds up the memory of every index of the process.
+@Suite(.serialized)
+struct ReclamationTests {
+    private let shape = CardShape(phones: 3, percentLong: 0)
+
+    /// Replaces and removes cards more often than the writer waits before it looks for readers.
+    /// Without growth, which would wait for a reader that is in the way.
+    private func churn(_ index: CardIndex, _ ids: [CardID], version: inout UInt32) throws {
+        for _ in 0..<(2_000 / ids.count + 1) {
+            for id in ids {
+                version += 1
+                if version % 5 == 0 { index.remove(id) }
+                try DrawnCard(id, version: version, shape).insert(into: index)
+            }
+        }
+    }
+
+    /// A lent card stays as it is until the read ends, however often it is replaced meanwhile, also
+    /// after reads within the read, and also for the readers beyond the number of cells, who have
+    /// none. (A read does not end with one that began within it.)
+    ///
+    ///     readers                            writer
+    ///     lend version 1, remember it
+    ///     another read, ends
+    ///                                        replace every card, thousands of times
+    ///     compare with version 1
+    ///     end the read
+    ///                                        replace on: memory is used again
+    @Test(arguments: [1, ReaderEpochs.cellMax + 8])
+    func lentCards_stayAsTheyAre_untilTheReadEnds(_ readers: Int) throws {
+        let ids = makeIDs(0..<50)
+        let index = try CardIndex(capacity: 2_000)
+        for id in ids { try DrawnCard(id, version: 1, shape).insert(into: index) }
+        let hasLent = DispatchSemaphore(value: 0)
+        let mayCompare = DispatchSemaphore(value: 0)
+        let changed = Atomic(0)
+        let ended = DispatchSemaphore(value: 0)
+        for reader in 0..<readers {
+            Thread.detachNewThread {
+                let id = ids[reader % ids.count]
+                let card = DrawnCard(id, version: 1, shape)
+                let isWhole = index.withCard(id) { view in
+                    let wasWhole = index.withCard(id) { card.isEqual($0) }
+                    hasLent.signal()
+                    mayCompare.wait()
+                    return wasWhole == true && card.isEqual(view)
+                }
+                if isWhole != true { changed.add(1, ordering: .relaxed) }
+                ended.signal()
+            }
+        }
+        for _ in 0..<readers { hasLent.wait() }
+        var version: UInt32 = 1
+        try churn(index, ids, version: &version)
+        let held = index.statistics
+        for _ in 0..<readers { mayCompare.signal() }
+        for _ in 0..<readers { ended.wait() }
+        #expect(changed.load(ordering: .relaxed) == 0)
+        #expect(held.freeBytes == 0, "what a reader may hold is not free")
+        #expect(held.retiredBytes > 0)
+        #expect(index.checkInvariants() == [])
+        try expectReuse(index, ids, &version)
+    }
+
+    /// The memory of replaced cards is used again, so that updates without end need no more.
+    @Test func memory_isUsedAgain_whenReadersHaveGoneOn() throws {
+        let ids = makeIDs(0..<50)
+        let index = try CardIndex(capacity: 2_000)
+        var version: UInt32 = 0
+        try churn(index, ids, version: &version)
+        try expectReuse(index, ids, &version)
+    }
+
+    /// Waits for readers of tests that run beside this one, and then for no more memory being taken.
+    private func expectReuse(
+        _ index: CardIndex, _ ids: [CardID], _ version: inout UInt32
+    ) throws {
+        for _ in 0..<200 {
+            let before = index.statistics.recordBytes
+            try churn(index, ids, version: &version)
+            CardIndex.waitForReaders()
+            let after = index.statistics
+            #expect(index.checkInvariants() == [])
+            if after.recordBytes == before, after.freeBytes > 0 { return }
+        }
+        Issue.record("the same cards take ever more memory")
+    }
+
+    /// A thread's cell goes to another when the thread ends: thousands of threads, a few at a time,
+    /// never run out of them.
+    @Test func cells_areFree_whenTheirThreadsHaveEnded() {
+        let withoutCell = Atomic(0)
+        for _ in 0..<200 {
+            runThreads(10) { _ in
+                let slot = ReaderEpochs.enter()
+                if slot == 0 { withoutCell.add(1, ordering: .relaxed) }
+                ReaderEpochs.leave(slot)
+            }
+        }
+        #expect(withoutCell.load(ordering: .relaxed) == 0)
+    }
+
+    /// Whoever waits for readers does not go on before a read that had begun has ended.
+    @Test func waitForReaders_returns_whenTheReadHasEnded() {
+        let isReading = DispatchSemaphore(value: 0)
+        let mayEnd = DispatchSemaphore(value: 0)
+        let hasEnded = Atomic(false)
+        let goneOnEarly = Atomic(false)
+        let isWaiting = Atomic(false)
+        runThreads(3) { worker in
+            switch worker {
+            case 0:
+                CardIndex.read {
+                    isReading.signal()
+                    mayEnd.wait()
+                    hasEnded.store(true, ordering: .releasing)
+                }
+            case 1:
+                isReading.wait()
+                isWaiting.store(true, ordering: .releasing)
+                CardIndex.waitForReaders()
+                if !hasEnded.load(ordering: .acquiring) {
+                    goneOnEarly.store(true, ordering: .relaxed)
+                }
+                mayEnd.signal()
+            default:
+                while !isWaiting.load(ordering: .acquiring) { sched_yield() }
+                // Gives the one that waits every opportunity to go on too early.
+                for _ in 0..<1_000 { sched_yield() }
+                mayEnd.signal()
+            }
+        }
+        let isEarly = goneOnEarly.load(ordering: .relaxed)
+        #expect(!isEarly)
+    }
+}
