@@ -28,7 +28,7 @@ struct GroupTableTests {
     /// A search leads to every record that was inserted and to none that was removed, and the counts
     /// stay right, in a table filled to its limit with hashes that collide.
     @Test(arguments: Hashes.allCases)
-    func search_findsWhatIsThere_whenHashesCollide(_ hashes: Hashes) throws {
+    func searches_findWhatIsThere_whenHashesCollide(_ hashes: Hashes) throws {
         let seed = SeededGenerator.newSeed()
         var random = SeededGenerator(seed: seed)
         let table = try GroupTable(capacity: 60)
@@ -58,10 +58,12 @@ struct GroupTableTests {
             }
             for (record, hash) in removed {
                 #expect(table.search(hash) { $0 == record } == nil, "seed \(seed), step \(step)")
+                #expect(table.find(hash) { $0 == record } == 0, "seed \(seed), step \(step)")
             }
             guard step % 100 == 0 else { continue }
             for (record, hash) in model {
                 #expect(table.search(hash) { $0 == record } != nil, "seed \(seed), step \(step)")
+                #expect(table.find(hash) { $0 == record } == record, "seed \(seed), step \(step)")
             }
             var found: Set<UInt32> = []
             for group in 0..<table.groupCount {
@@ -84,7 +86,7 @@ struct GroupTableTests {
         for _ in 1...100 {
             let hash = random.next()
             var first: UInt32 = 0
-            _ = table.search(hash) { record in
+            _ = table.find(hash) { record in
                 first = record
                 return true
             }
@@ -102,6 +104,7 @@ struct GroupTableTests {
         for record in UInt32(1)...48 { table.insert(0, record) }
         #expect(table.groupCount == 4)
         #expect(table.search(0) { $0 == 49 } == nil)
+        #expect(table.find(0) { $0 == 49 } == 0)
         #expect(table.search(0) { $0 == 48 } != nil)
     }
 }

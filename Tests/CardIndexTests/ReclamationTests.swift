@@ -102,9 +102,9 @@ struct ReclamationTests {
         let withoutCell = Atomic(0)
         for _ in 0..<200 {
             runThreads(10) { _ in
-                let slot = ReaderEpochs.enter()
-                if slot == 0 { withoutCell.add(1, ordering: .relaxed) }
-                ReaderEpochs.leave(slot)
+                let cell = ReaderEpochs.enter()
+                if cell == nil { withoutCell.add(1, ordering: .relaxed) }
+                ReaderEpochs.leave(cell)
             }
         }
         #expect(withoutCell.load(ordering: .relaxed) == 0)
