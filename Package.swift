@@ -17,7 +17,9 @@ let settings: [SwiftSetting] =
 let package = Package(
     name: "cardstatus",
     products: [
-        .executable(name: "cardstatus", targets: ["cardstatus"])
+        .executable(name: "cardstatus", targets: ["cardstatus"]),
+        // For Benchmarks/Micro, a package of its own. No interface to build upon.
+        .library(name: "CardParts", targets: ["CardAPI", "CardCSV", "CardIndex", "CardModel"]),
     ],
     dependencies: [
         // docs/adr/0002-dependencies.md says why each of these is in.

@@ -2,78 +2,100 @@ import CardIndex
 import CardModel
 import Glibc
 
-/// Times and sizes of the index in memory.
+/// Times and sizes of the index in memory, in one line of `name=value`.
 ///
 ///     index-benchmark [CARDS]             built with the count known before
 ///     index-benchmark [CARDS] grown       grown by inserting
-///     index-benchmark [CARDS] filled      as when a server starts
 @main
 enum IndexBenchmark {
+    /// Look-ups of each kind.
+    private static let draws = 4_000_000
+    private static let batchSize = 1_000
+
     static func main() throws {
         let arguments = CommandLine.arguments.dropFirst()
         let cards = arguments.first.flatMap { Int($0) } ?? 1_000_000
         let isGrown = arguments.dropFirst().first == "grown"
-        let isFilled = arguments.dropFirst().first == "filled"
         precondition(cards > 0, "there is nothing to measure without cards")
-        let before = anonymousBytes()
         let index = try CardIndex(capacity: isGrown ? 0 : cards)
-        var inserting = Stopwatch()
-        if isFilled {
-            // In the order of the IDs, as the store has them.
-            let numbers = (0..<cards).sorted { Sample.id($0) < Sample.id($1) }
-            inserting = Stopwatch()
-            try index.fill { add in for number in numbers { try Sample.lend(number, to: add) } }
-        } else {
-            for number in 0..<cards { try Sample.lend(number) { try index.insert($0) } }
+        var line = ["cards=\(cards)", "how=\(isGrown ? "grown" : "sized")"]
+        try line += fill(index, cards: cards)
+        line += try find(index, cards: cards)
+        print(line.joined(separator: " "))
+    }
+
+    /// Inserts the cards; bytes are those of `RssAnon`, at the end and at the worst count beyond
+    /// half of them.
+    private static func fill(_ index: CardIndex, cards: Int) throws -> [String] {
+        let before = anonymousBytes()
+        // What it takes to make the cards is not the index's time.
+        let making = Stopwatch()
+        var sum = 0
+        for number in 0..<cards { Sample.lend(number) { sum &+= $0.reference.count } }
+        let makingNanos = making.nanos()
+        precondition(sum == 9 * cards, "references have 9 bytes")
+        let looksPerFill = 1_024
+        var worst = 0.0
+        let inserting = Stopwatch()
+        for number in 0..<cards {
+            try Sample.lend(number) { try index.insert($0) }
+            if number > cards / 2, number % (cards / looksPerFill + 1) == 0 {
+                worst = max(worst, Double(anonymousBytes() - before) / Double(number))
+            }
         }
-        let grossNanos = inserting.nanos()
-        // Making the samples takes its time, too.
-        var making = Stopwatch()
-        var made = 0
-        for number in 0..<cards { try Sample.lend(number) { made += $0.comment.count } }
-        precondition(made >= 0, "nothing is optimised away")
-        let insertNanos = (grossNanos - making.nanos()) / Double(cards)
+        let nanos = (inserting.nanos() - makingNanos) / Double(cards)
         let bytes = Double(anonymousBytes() - before) / Double(cards)
         let statistics = index.statistics
+        return [
+            "bytes=\(one(bytes))", "worst=\(one(max(worst, bytes)))",
+            "tables=\(one(Double(statistics.tableBytes) / Double(cards)))",
+            "records=\(one(Double(statistics.recordBytes) / Double(cards)))",
+            "insert=\(one(nanos))",
+        ]
+    }
 
-        let draws = 4_000_000
+    /// Nanoseconds of a random look-up of each kind.
+    private static func find(_ index: CardIndex, cards: Int) throws -> [String] {
         var random = Draw(seed: 1)
         let ids = (0..<draws).map { _ in Sample.id(random.next(below: cards)) }
         let absent = (0..<draws).map { _ in Sample.id(cards + random.next(below: cards)) }
         let phones = (0..<draws).map { _ in Sample.phone(random.next(below: cards)) }
         var sum: UInt64 = 0
-        var watch = Stopwatch()
-        for id in ids { index.withCard(id) { sum &+= UInt64($0.updatedAt.seconds) } }
-        let hitNanos = watch.nanos() / Double(draws)
-        watch = Stopwatch()
-        for id in absent { index.withCard(id) { _ in sum &+= 1 << 40 } }
-        let missNanos = watch.nanos() / Double(draws)
-        watch = Stopwatch()
-        for phone in phones {
-            _ = index.withCards(phone: phone, limit: 100) {
-                sum &+= UInt64($0.updatedAt.seconds)
+        let hit = time {
+            for id in ids { index.withCard(id) { sum &+= UInt64($0.updatedAt.seconds) } }
+        }
+        let hitSum = sum
+        let miss = time {
+            for id in absent { index.withCard(id) { _ in sum &+= 1 << 40 } }
+        }
+        let batch = time {
+            for start in stride(from: 0, to: draws, by: batchSize) {
+                index.withCards(ids.span.extracting(start..<start + batchSize)) { _, card in
+                    sum &+= UInt64(card.updatedAt.seconds)
+                } absent: { _ in
+                    sum &+= 1 << 40
+                }
             }
         }
-        let phoneNanos = watch.nanos() / Double(draws)
-        watch = Stopwatch()
-        let batch = 1_000
-        for start in stride(from: 0, to: draws, by: batch) {
-            index.withCards(ids.span.extracting(start..<start + batch)) { _, card in
-                sum &+= UInt64(card.updatedAt.seconds)
-            } absent: { _ in
-                sum &+= 1 << 40
+        precondition(sum == 2 * hitSum, "a miss finds nothing, and a batch what single finds do")
+        let phone = time {
+            for phone in phones {
+                _ = index.withCards(phone: phone, limit: 100) {
+                    sum &+= UInt64($0.updatedAt.seconds)
+                }
             }
         }
-        let batchNanos = watch.nanos() / Double(draws)
-        precondition(sum < 1 << 60, "no card of a miss may be found")
-        print(
-            "cards \(cards) \(isGrown ? "grown" : isFilled ? "filled" : "sized")",
-            "bytes/card \(one(bytes)) (tables "
-                + "\(one(Double(statistics.tableBytes) / Double(cards))), records "
-                + "\(one(Double(statistics.recordBytes) / Double(cards))))",
-            "insert \(one(insertNanos)) ns", "hit \(one(hitNanos)) ns", "miss \(one(missNanos)) ns",
-            "phone \(one(phoneNanos)) ns", "batch \(one(batchNanos)) ns",
-            "hit/batch \(one(hitNanos / batchNanos))", separator: "  ")
+        precondition(sum > 2 * hitSum, "phones have cards")
+        return [
+            "hit=\(one(hit))", "miss=\(one(miss))", "phone=\(one(phone))", "batch=\(one(batch))",
+            "sum=\(hitSum)",
+        ]
+    }
+
+    private static func time(_ body: () -> Void) -> Double {
+        let watch = Stopwatch()
+        body()
+        return watch.nanos() / Double(draws)
     }
 
     private static func one(_ value: Double) -> String {
@@ -100,7 +122,7 @@ enum IndexBenchmark {
 private struct Stopwatch {
     private let start = Stopwatch.now()
 
-    mutating func nanos() -> Double { Stopwatch.now() - start }
+    func nanos() -> Double { Stopwatch.now() - start }
 
     private static func now() -> Double {
         var time = timespec()
@@ -127,16 +149,25 @@ private struct Draw {
 }
 
 /// Cards as partners' files have them: IDs of 11 bytes, a phone, a reference, comments of a few
-/// kinds on half of them.
+/// kinds on half of them. Made without allocating.
 private enum Sample {
     private static let comments: [[UInt8]] = [
         "Left with the neighbour", "Nobody at home", "Address not found", "Refused",
         "Signed by the recipient", "Called twice, no answer", "Moved away", "Office closed",
     ].map { Array($0.utf8) }
+    private static let noComment: [UInt8] = []
 
     static func id(_ number: Int) -> CardID {
-        // Scattered, as real numbers are: consecutive ones would lie side by side.
-        let bytes = text("ZY", UInt64(number) &* 387_420_489 % 1_000_000_000, digits: 9)
+        var bytes = InlineArray<11, UInt8>(repeating: UInt8(ascii: "0"))
+        bytes[0] = UInt8(ascii: "Z")
+        bytes[1] = UInt8(ascii: "Y")
+        // Scattered, as real numbers are: consecutive ones would lie side by side. The factor and
+        // the modulus have no common divisor, so all are different.
+        var rest = UInt64(number) &* 387_420_489 % 1_000_000_000
+        for place in stride(from: 10, through: 2, by: -1) {
+            bytes[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+            rest /= 10
+        }
         guard let id = CardID(canonical: bytes.span) else {
             preconditionFailure("eleven letters and digits are an ID")
         }
@@ -150,32 +181,20 @@ private enum Sample {
         return phone
     }
 
-    static func lend(
-        _ number: Int, to body: (borrowing CardView) throws -> Void
-    ) throws {
-        let none: [UInt8] = []
-        let comment = number % 2 == 0 ? none : comments[number / 2 % comments.count]
-        let reference = text("R", UInt64(number), digits: 8)
+    static func lend(_ number: Int, _ body: (borrowing CardView) throws -> Void) rethrows {
+        let comment = number % 2 == 0 ? noComment : comments[number / 2 % comments.count]
+        var reference = InlineArray<9, UInt8>(repeating: UInt8(ascii: "R"))
+        var rest = number
+        for place in stride(from: 8, through: 1, by: -1) {
+            reference[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+            rest /= 10
+        }
         guard let time = Timestamp(seconds: Int64(1_700_000_000 + number)),
             let status = CardStatus(rawValue: UInt8(number % 4))
         else { preconditionFailure("the sample's values are in range") }
-        let card = CardView(
-            id: id(number), phone: phone(number), status: status, updatedAt: time,
-            comment: comment.span, reference: reference.span)
-        try body(card)
-    }
-
-    private static func text(_ prefix: String, _ number: UInt64, digits: Int) -> [UInt8] {
-        var bytes = Array(prefix.utf8)
-        let start = bytes.count
-        bytes += [UInt8](repeating: UInt8(ascii: "0"), count: digits)
-        var rest = number
-        var place = start + digits - 1
-        while rest > 0, place >= start {
-            bytes[place] = UInt8(ascii: "0") + UInt8(rest % 10)
-            rest /= 10
-            place -= 1
-        }
-        return bytes
+        try body(
+            CardView(
+                id: id(number), phone: phone(number), status: status, updatedAt: time,
+                comment: comment.span, reference: reference.span))
     }
 }

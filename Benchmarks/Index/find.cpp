@@ -60,5 +60,5 @@ int main(int argc, char **argv) {
         if (found != map.end()) sum += found->second.rest;
     }
     double nanos = (now() - start) / draws;
-    printf("cards %lu  bytes/card %.1f  hit %.1f ns  (sum %lu)\n", cards, bytes, nanos, sum);
+    printf("cards=%lu how=sized bytes=%.1f hit=%.1f sum=%lu\n", cards, bytes, nanos, sum);
 }

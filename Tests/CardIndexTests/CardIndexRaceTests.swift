@@ -23,13 +23,11 @@ struct CardIndexRaceTests {
         let others = makeIDs(20..<3_020)
         let reads = Atomic(0)
         let isDone = Atomic(false)
-        let problems = Mutex<Set<String>>([])
+        let problems = Findings()
 
         init() throws { index = try CardIndex() }
 
-        func complain(_ what: String) {
-            problems.withLock { _ = $0.insert(what) }
-        }
+        func complain(_ what: String) { problems.add(what) }
     }
 
     /// A reader sees one version of a card whole, never an older one after a newer whichever way it
@@ -61,7 +59,7 @@ struct CardIndexRaceTests {
                 trial.reads.add(1, ordering: .relaxed)
             }
         }
-        #expect(trial.problems.withLock { $0 } == [], "seed \(seed)")
+        #expect(trial.problems.all == [], "seed \(seed)")
         #expect(trial.index.checkInvariants() == [], "seed \(seed)")
     }
 
@@ -89,7 +87,7 @@ struct CardIndexRaceTests {
             } catch {
                 trial.complain("\(error)")
             }
-            guard trial.problems.withLock({ $0.isEmpty }) else { return }
+            guard trial.problems.all.isEmpty else { return }
         }
     }
 
@@ -154,7 +152,7 @@ struct CardIndexRaceTests {
         let published = Atomic(UInt(bitPattern: try make(1).toOpaque()))
         let isDone = Atomic(false)
         let reads = Atomic(0)
-        let problems = Mutex<Set<String>>([])
+        let problems = Findings()
         runThreads(3) { worker in
             var random = SeededGenerator(seed: UInt64(worker))
             var version: UInt32 = 1
@@ -177,16 +175,16 @@ struct CardIndexRaceTests {
                         let isWhole = index?._withUnsafeGuaranteedRef { index in
                             index.withCard(id) { DrawnCard(like: $0, shape).isEqual($0) }
                         }
-                        if isWhole != true { problems.withLock { _ = $0.insert("not whole") } }
+                        if isWhole != true { problems.add("not whole") }
                     }
                     reads.add(1, ordering: .relaxed)
                 } catch {
-                    problems.withLock { _ = $0.insert("\(error)") }
+                    problems.add("\(error)")
                     isDone.store(true, ordering: .releasing)
                 }
             }
         }
-        #expect(problems.withLock { $0 } == [])
+        #expect(problems.all == [])
         Self.index(at: published.load(ordering: .acquiring))?.release()
     }
 
@@ -199,19 +197,21 @@ struct CardIndexRaceTests {
         let index = try CardIndex()
         let ids = makeIDs(0..<400)
         let shape = CardShape(phones: 6)
-        let problems = Mutex<[String]>([])
+        let problems = Findings()
+        let turns = VisibleTurns()
         runThreads(4) { worker in
             for version in UInt32(1)...20 {
                 for place in stride(from: worker, to: ids.count, by: 4) {
                     do {
-                        try DrawnCard(ids[place], version: version, shape).insert(into: index)
+                        let card = DrawnCard(ids[place], version: version, shape)
+                        try turns { try card.insert(into: index) }
                     } catch {
-                        problems.withLock { $0.append("\(error)") }
+                        problems.add("\(error)")
                     }
                 }
             }
         }
-        #expect(problems.withLock { $0 } == [])
+        #expect(problems.all == [])
         #expect(index.count == ids.count)
         #expect(index.checkInvariants() == [])
         for id in ids {

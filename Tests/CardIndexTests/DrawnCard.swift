@@ -140,15 +140,3 @@ func page(
     if !isListed { #expect(ids == [], "a crowd lends nothing") }
     return isListed ? ids : nil
 }
-
-/// Runs `body` on threads of its own, and waits for all of them.
-func runThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
-    let done = DispatchSemaphore(value: 0)
-    for worker in 0..<count {
-        Thread.detachNewThread {
-            body(worker)
-            done.signal()
-        }
-    }
-    for _ in 0..<count { done.wait() }
-}

@@ -41,30 +41,30 @@ struct ReclamationTests {
         let ids = makeIDs(0..<50)
         let index = try CardIndex(capacity: 2_000)
         for id in ids { try DrawnCard(id, version: 1, shape).insert(into: index) }
-        let hasLent = DispatchSemaphore(value: 0)
-        let mayCompare = DispatchSemaphore(value: 0)
+        let hasLent = Signal()
+        let mayCompare = Signal()
         let changed = Atomic(0)
-        let ended = DispatchSemaphore(value: 0)
+        let ended = Signal()
         for reader in 0..<readers {
             Thread.detachNewThread {
                 let id = ids[reader % ids.count]
                 let card = DrawnCard(id, version: 1, shape)
                 let isWhole = index.withCard(id) { view in
                     let wasWhole = index.withCard(id) { card.isEqual($0) }
-                    hasLent.signal()
+                    hasLent.send()
                     mayCompare.wait()
                     return wasWhole == true && card.isEqual(view)
                 }
                 if isWhole != true { changed.add(1, ordering: .relaxed) }
-                ended.signal()
+                ended.send()
             }
         }
-        for _ in 0..<readers { hasLent.wait() }
+        hasLent.wait(for: readers)
         var version: UInt32 = 1
         try churn(index, ids, version: &version)
         let held = index.statistics
-        for _ in 0..<readers { mayCompare.signal() }
-        for _ in 0..<readers { ended.wait() }
+        mayCompare.send(readers)
+        ended.wait(for: readers)
         #expect(changed.load(ordering: .relaxed) == 0)
         #expect(held.freeBytes == 0, "what a reader may hold is not free")
         #expect(held.retiredBytes > 0)
@@ -112,8 +112,8 @@ struct ReclamationTests {
 
     /// Whoever waits for readers does not go on before a read that had begun has ended.
     @Test func waitForReaders_returns_whenTheReadHasEnded() {
-        let isReading = DispatchSemaphore(value: 0)
-        let mayEnd = DispatchSemaphore(value: 0)
+        let isReading = Signal()
+        let mayEnd = Signal()
         let hasEnded = Atomic(false)
         let goneOnEarly = Atomic(false)
         let isWaiting = Atomic(false)
@@ -121,7 +121,7 @@ struct ReclamationTests {
             switch worker {
             case 0:
                 CardIndex.read {
-                    isReading.signal()
+                    isReading.send()
                     mayEnd.wait()
                     hasEnded.store(true, ordering: .releasing)
                 }
@@ -132,12 +132,12 @@ struct ReclamationTests {
                 if !hasEnded.load(ordering: .acquiring) {
                     goneOnEarly.store(true, ordering: .relaxed)
                 }
-                mayEnd.signal()
+                mayEnd.send()
             default:
                 while !isWaiting.load(ordering: .acquiring) { sched_yield() }
                 // Gives the one that waits every opportunity to go on too early.
                 for _ in 0..<1_000 { sched_yield() }
-                mayEnd.signal()
+                mayEnd.send()
             }
         }
         let isEarly = goneOnEarly.load(ordering: .relaxed)
