@@ -78,7 +78,11 @@ private func addInserts(_ sample: Sample) {
     var number = 0
     measure("insert, replacing a card") {
         for _ in 0..<repetitions {
-            replaced.insert(number % replaced.cards)
+            do throws(CardIndexError) {
+                try replaced.insert(number % replaced.cards)
+            } catch {
+                preconditionFailure("\(error)")
+            }
             number += 7
         }
         return UInt64(replaced.index.count)

@@ -15,25 +15,22 @@ struct Sample {
         self.cards = cards
         do {
             index = try CardIndex(capacity: cards)
+            for number in 0..<cards { try insert(number) }
         } catch {
             preconditionFailure("\(error)")
         }
-        for number in 0..<cards { insert(number) }
     }
 
-    func insert(_ number: Int) {
+    func insert(_ number: Int) throws(CardIndexError) {
         guard let time = Timestamp(seconds: 1_700_000_000 + Int64(number)) else {
             preconditionFailure("the sample's times are in range")
         }
         let comment = Self.comments[number % Self.comments.count]
-        do {
-            try index.insert(
-                CardView(
-                    id: Self.id(number), phone: Self.phone(number), status: .delivered,
-                    updatedAt: time, comment: comment.span, reference: Self.reference.span))
-        } catch {
-            preconditionFailure("\(error)")
-        }
+        let reference = Self.reference
+        try index.insert(
+            CardView(
+                id: Self.id(number), phone: Self.phone(number), status: .delivered,
+                updatedAt: time, comment: comment.span, reference: reference.span))
     }
 
     /// Scattered over the index, the same in every run.
@@ -45,7 +42,6 @@ struct Sample {
         (0..<count).map { Self.phone($0 &* 104_729 % cards) }
     }
 
-    /// An inline array, so that making an ID allocates nothing.
     static func id(_ number: Int) -> CardID {
         var bytes = InlineArray<11, UInt8>(repeating: UInt8(ascii: "Z"))
         var rest = number
