@@ -25,29 +25,39 @@ struct ReclamationTests {
         }
     }
 
-    /// A lent card stays as it is until the read ends, however often it is replaced meanwhile, also
-    /// after reads within the read, and also for the readers beyond the number of cells, who have
-    /// none. (A read does not end with one that began within it.)
+    /// A lent card stays as it is until the read ends, however often it is replaced meanwhile, and
+    /// though a read within the read has ended; also for readers who come when all cells are taken.
     ///
-    ///     readers                            writer
-    ///     lend version 1, remember it
-    ///     another read, ends
-    ///                                        replace every card, thousands of times
-    ///     compare with version 1
-    ///     end the read
-    ///                                        replace on: memory is used again
-    @Test(arguments: [1, ReaderEpochs.cellMax + 8])
-    func lentCards_stayAsTheyAre_untilTheReadEnds(_ readers: Int) throws {
+    ///     others      readers                            writer
+    ///     read once, keep their cells
+    ///                 lend version 1
+    ///                 another read, ends
+    ///                                                    replace every card, thousands of times
+    ///                 compare with version 1
+    ///                 end the read
+    ///     end
+    ///                                                    replace on: memory is used again
+    @Test(arguments: [0, ReaderEpochs.cellMax + 8])
+    func lentCards_stayAsTheyAre_untilTheReadEnds(_ others: Int) throws {
         let ids = makeIDs(0..<50)
         let index = try CardIndex(capacity: 2_000)
         for id in ids { try DrawnCard(id, version: 1, shape).insert(into: index) }
-        let hasLent = Signal()
-        let mayCompare = Signal()
+        let (hasRead, mayEnd, ended) = (Signal(), Signal(), Signal())
+        for _ in 0..<others {
+            Thread.detachNewThread {
+                CardIndex.read {}
+                hasRead.send()
+                mayEnd.wait()
+                ended.send()
+            }
+        }
+        hasRead.wait(for: others)
+        let readers = 3
+        let (hasLent, mayCompare) = (Signal(), Signal())
         let changed = Atomic(0)
-        let ended = Signal()
         for reader in 0..<readers {
             Thread.detachNewThread {
-                let id = ids[reader % ids.count]
+                let id = ids[reader]
                 let card = DrawnCard(id, version: 1, shape)
                 let isWhole = index.withCard(id) { view in
                     let wasWhole = index.withCard(id) { card.isEqual($0) }
@@ -64,7 +74,8 @@ struct ReclamationTests {
         try churn(index, ids, version: &version)
         let held = index.statistics
         mayCompare.send(readers)
-        ended.wait(for: readers)
+        mayEnd.send(others)
+        ended.wait(for: readers + others)
         #expect(changed.load(ordering: .relaxed) == 0)
         #expect(held.freeBytes == 0, "what a reader may hold is not free")
         #expect(held.retiredBytes > 0)

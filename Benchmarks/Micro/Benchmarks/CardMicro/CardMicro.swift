@@ -17,11 +17,13 @@ private let repetitions = 1_000
 /// nothing can be left out.
 private func measure(_ name: String, _ body: @escaping () -> UInt64) {
     Benchmark(name) { benchmark in
-        let before = allocation_count()
         benchmark.startMeasurement()
+        // Counted within, since starting and stopping allocate.
+        let before = allocation_count()
         let sum = body()
+        let after = allocation_count()
         benchmark.stopMeasurement()
-        benchmark.measurement(allocations, Int(allocation_count() - before))
+        benchmark.measurement(allocations, Int(after - before))
         blackHole(sum)
     }
 }
