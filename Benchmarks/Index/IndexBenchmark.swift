@@ -6,6 +6,7 @@ import Glibc
 ///
 ///     index-benchmark [CARDS]             built with the count known before
 ///     index-benchmark [CARDS] grown       grown by inserting
+///     index-benchmark [CARDS] filled      as when a server starts: in the order of the IDs
 @main
 enum IndexBenchmark {
     /// Look-ups of each kind.
@@ -15,18 +16,22 @@ enum IndexBenchmark {
     static func main() throws {
         let arguments = CommandLine.arguments.dropFirst()
         let cards = arguments.first.flatMap { Int($0) } ?? 1_000_000
-        let isGrown = arguments.dropFirst().first == "grown"
+        let how = arguments.dropFirst().first ?? "sized"
+        precondition(["sized", "grown", "filled"].contains(how), "there is no other way")
         precondition(cards > 0, "there is nothing to measure without cards")
-        let index = try CardIndex(capacity: isGrown ? 0 : cards)
-        var line = ["cards=\(cards)", "how=\(isGrown ? "grown" : "sized")"]
-        try line += fill(index, cards: cards)
+        let index = try CardIndex(capacity: how == "grown" ? 0 : cards)
+        var line = ["cards=\(cards)", "how=\(how)"]
+        try line += fill(index, cards: cards, inOrder: how == "filled")
         line += try find(index, cards: cards)
         print(line.joined(separator: " "))
     }
 
     /// Inserts the cards; bytes are those of `RssAnon`, at the end and at the worst count beyond
     /// half of them.
-    private static func fill(_ index: CardIndex, cards: Int) throws -> [String] {
+    private static func fill(
+        _ index: CardIndex, cards: Int, inOrder: Bool
+    ) throws -> [String] {
+        let numbers = inOrder ? (0..<cards).sorted { Sample.id($0) < Sample.id($1) } : []
         let before = anonymousBytes()
         // What it takes to make the cards is not the index's time.
         let making = Stopwatch()
@@ -37,7 +42,10 @@ enum IndexBenchmark {
         let looksPerFill = 1_024
         var worst = 0.0
         let inserting = Stopwatch()
-        for number in 0..<cards {
+        if inOrder {
+            try index.fill { add in for number in numbers { try Sample.lend(number, add) } }
+        }
+        for number in inOrder ? 0..<0 : 0..<cards {
             try Sample.lend(number) { try index.insert($0) }
             if number > cards / 2, number % (cards / looksPerFill + 1) == 0 {
                 worst = max(worst, Double(anonymousBytes() - before) / Double(number))

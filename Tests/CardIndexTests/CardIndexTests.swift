@@ -228,9 +228,10 @@ struct CardIndexTests {
         let shape = CardShape(phones: 0)
         for id in ids { try DrawnCard(id, version: 1, shape).insert(into: index) }
         let time = try #require(Timestamp(seconds: 1_700_000_000))
-        for id in ids[..<12_000] + ids[..<12_000] + ids[..<12_000] {
+        for (place, id) in ids[..<18_000].enumerated() {
+            // Two cards in a row have one comment.
             var comment: [UInt8] = Array("comment of ".utf8)
-            id.append(to: &comment)
+            ids[place / 2].append(to: &comment)
             let none: [UInt8] = []
             try index.insert(
                 CardView(
@@ -242,6 +243,34 @@ struct CardIndexTests {
         for id in ids { index.remove(id) }
         #expect(index.statistics.sharedComments == 0)
         #expect(index.checkInvariants() == [])
+    }
+
+    /// A filled index is what insertion would have made of it, for any count of cards, with growth and
+    /// crowds, and takes changes afterwards.
+    @Test(arguments: [0, 1, 2, 31, 32, 33, 64, 65, 5_000])
+    func fill_addsWhatInsertWould(_ count: Int) throws {
+        let ids = makeIDs(0..<count).sorted()
+        let shape = CardShape(phones: 30)
+        let filled = try CardIndex()
+        let inserted = try CardIndex()
+        try filled.fill { add in
+            for id in ids { try DrawnCard(id, version: 1, shape).lend(to: add) }
+        }
+        for id in ids { try DrawnCard(id, version: 1, shape).insert(into: inserted) }
+        #expect(filled.checkInvariants() == [])
+        #expect(filled.statistics == inserted.statistics)
+        #expect(count < 5_000 || filled.statistics.crowds > 0)
+        for id in ids {
+            let isWhole = filled.withCard(id) { DrawnCard(id, version: 1, shape).isEqual($0) }
+            #expect(isWhole == true)
+        }
+        for digits in 1...UInt64(shape.phones) {
+            let phone = try #require(PhoneNumber(digits: shape.phoneBase + digits))
+            #expect(page(filled, phone) == page(inserted, phone))
+        }
+        for id in ids { filled.remove(id) }
+        #expect(filled.count == 0)
+        #expect(filled.checkInvariants() == [])
     }
 
     /// An index that knows its size beforehand does not grow, and one that does not keeps to 64

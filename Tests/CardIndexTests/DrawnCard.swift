@@ -80,14 +80,23 @@ struct DrawnCard: Sendable {
     }
 
     func insert(into index: CardIndex) throws(CardIndexError) {
+        let text = Self.text
+        try index.insert(view(of: text.span))
+    }
+
+    func lend(to body: (borrowing CardView) throws -> Void) throws {
+        let text = Self.text
+        try body(view(of: text.span))
+    }
+
+    @_lifetime(copy text)
+    private func view(of text: Span<UInt8>) -> CardView {
         guard let time = Timestamp(seconds: Int64(Self.firstSecond) + Int64(version)) else {
             preconditionFailure("there are fewer versions than seconds in a century")
         }
-        let text = Self.text.span
-        try index.insert(
-            CardView(
-                id: id, phone: phone, status: status, updatedAt: time,
-                comment: text.extracting(comment), reference: text.extracting(reference)))
+        return CardView(
+            id: id, phone: phone, status: status, updatedAt: time,
+            comment: text.extracting(comment), reference: text.extracting(reference))
     }
 
     /// Whether a lent card is this one, byte for byte.

@@ -96,7 +96,7 @@ struct ReclamationTests {
     private func expectReuse(
         _ index: CardIndex, _ ids: [CardID], _ version: inout UInt32
     ) throws {
-        for _ in 0..<200 {
+        for _ in 0..<40 {
             let before = index.statistics.recordBytes
             try churn(index, ids, version: &version)
             CardIndex.waitForReaders()
