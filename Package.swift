@@ -20,6 +20,7 @@ let package = Package(
         .executable(name: "cardstatus", targets: ["cardstatus"]),
         // For Benchmarks/Micro, a package of its own. No interface to build upon.
         .library(name: "CardParts", targets: ["CardAPI", "CardCSV", "CardIndex", "CardModel"]),
+        .executable(name: "load-test", targets: ["LoadTest"]),
     ],
     dependencies: [
         // docs/adr/0002-dependencies.md says why each of these is in.
@@ -27,6 +28,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         // C libraries: a module map, and a shim only for what Swift cannot call.
@@ -91,6 +93,16 @@ let package = Package(
         .executableTarget(
             name: "index-benchmark", dependencies: ["CardIndex", "CardModel"],
             path: "Benchmarks/Index", exclude: ["find.cpp", "run"], swiftSettings: settings),
+        // The load generator (docs/load-test.md). No server imports it.
+        .systemLibrary(name: "CEpoll", path: "Benchmarks/CEpoll"),
+        .executableTarget(
+            name: "LoadTest",
+            dependencies: [
+                "CEpoll", "CardGenerator",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            path: "Benchmarks/LoadTest", exclude: ["against-wrk"], swiftSettings: settings),
 
         // What several test targets use.
         .target(name: "CardTesting", path: "Tests/CardTesting", swiftSettings: settings),
@@ -139,6 +151,13 @@ let package = Package(
             dependencies: [
                 "CardTesting",
                 "CardAPI", "CardService", "CardStore", "CardModel", "HTTPFront", "LMDBKit",
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "LoadTestTests",
+            dependencies: [
+                "CardTesting", "LoadTest", "cardstatus", "CardGenerator",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
             swiftSettings: settings),
         .testTarget(
