@@ -1,5 +1,6 @@
-@testable import LoadTest
 import Testing
+
+@testable import LoadTest
 
 struct AnswerCheckTests {
     /// A body is right when the key that was asked for stands at its place.
