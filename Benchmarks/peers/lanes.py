@@ -2,9 +2,14 @@
 
 import http.client
 import itertools
+import json
+import os
+import struct
 import urllib.parse
 
+import measure
 import servers
+from debian import Unavailable
 
 CHECKED = 200
 
@@ -25,6 +30,8 @@ def by_webdis(card):
 
 class Lane:
     """Random keys asked of one server with GET, one connection's request after the other."""
+
+    unit = "request"
 
     def __init__(self, name, server, path=by_identifier, describes=None, key=False, constant=False):
         self.name, self.server, self.path = name, server, path
@@ -64,6 +71,111 @@ class Lane:
         connection.close()
 
 
+    def measure(self, bench, server, cards):
+        return measure.closed(bench, self, server, cards)
+
+
+def render(records, requests):
+    """Writes the file that drive.c reads: for each request its size, its keys, its bytes."""
+    with open(records + ".new", "wb") as file:
+        for request, keys in requests:
+            file.write(struct.pack("=II", len(request), keys) + request)
+    os.rename(records + ".new", records)
+
+
+class BatchLane:
+    """Many random keys in one request, all of which exist."""
+
+    keys = 1000
+    connections = 8
+
+    def __init__(self, name, server, protocol, describes):
+        self.name, self.server, self.protocol = name, server, protocol
+        self.describes = describes
+        self.unit = "key"
+
+    def requests(self, cards):
+        records = os.path.join(cards.folder, f"requests-{self.name}")
+        if not os.path.exists(records):
+            render(records, map(self.request, self.batches(cards)))
+        return records
+
+    def batches(self, cards):
+        with open(cards.sample, "rb") as file:
+            while len(lines := list(itertools.islice(file, self.keys))) == self.keys:
+                yield [line[12:line.index(b'"', 12)] for line in lines]
+
+    def request(self, batch):
+        if self.protocol == "resp":
+            return (b"*%d\r\n$4\r\nMGET\r\n" % (len(batch) + 1)
+                    + b"".join(b"$%d\r\n%s\r\n" % (len(key), key) for key in batch), len(batch))
+        body = b"\n".join(batch) + b"\n"
+        return (b"POST /api/cards/batch HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n"
+                b"Content-Length: %d\r\n\r\n" % len(body) + body, len(batch))
+
+    def check(self, server, cards):
+        """Compares every answer of one request. Raises Unavailable when there is no such call."""
+        if self.protocol == "resp":
+            return  # Counted while it is measured: none may be missing.
+        wanted = cards.first(self.keys)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        connection.request("POST", "/api/cards/batch", "".join(c["card_id"] + "\n" for c in wanted),
+                           {"Content-Type": "text/plain"})
+        answer = connection.getresponse()
+        lines = answer.read().splitlines()
+        connection.close()
+        if answer.status in (404, 405):
+            raise Unavailable("this cardstatus has no batch look-ups")
+        if answer.status != 200 or len(lines) != len(wanted):
+            raise SystemExit(f"{self.name}: {answer.status}, {len(lines)} lines for "
+                             f"{len(wanted)} keys: {lines[:1]}")
+        for line, card in zip(lines, wanted):
+            told = json.loads(line)
+            if any(told.get(name) != card[name] for name in ("card_id", "status", "updated_at")):
+                raise SystemExit(f"{self.name} answers {card['card_id']} with {line!r}")
+
+    def measure(self, bench, server, cards):
+        return measure.driven(bench, self, server, self.requests(cards), self.protocol,
+                              self.connections)
+
+
+class RateLane(Lane):
+    """GET by card ID at 30 % of what the server can, without and beside a load of as many new cards
+    as there are."""
+
+    share = 0.3
+
+    def __init__(self, name, loads, describes):
+        super().__init__(name, servers.CardStatusLoading, describes=describes)
+        self.loads = loads
+
+    def requests(self, cards):
+        records = os.path.join(cards.folder, "requests-get")
+        if not os.path.exists(records):
+            with open(self.paths(cards)) as file:
+                render(records, ((f"GET {line.rstrip()} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+                                  .encode(), 1) for line in file))
+        return records
+
+    def measure(self, bench, server, cards):
+        records = self.requests(cards)
+        if not hasattr(server, "capacity"):
+            server.capacity = measure.driven(bench, self, server, records, "http",
+                                             bench.connections)["per_second"]
+        loader = server.load(cards) if self.loads else None
+        try:
+            run = measure.driven(bench, self, server, records, "http", 4 * bench.connections,
+                                 rate=self.share * server.capacity)
+            if loader and loader.poll() is not None:
+                run["load_ended"] = True
+        finally:
+            if loader:
+                loader.terminate()
+                loader.wait()
+        run["capacity"] = server.capacity
+        return run
+
+
 LANES = (
     Lane("get", servers.CardStatus, describes="cardstatus, GET by card ID, metrics on"),
     Lane("phone", servers.CardStatus, by_phone, "cardstatus, GET by the phone of one card"),
@@ -77,15 +189,19 @@ LANES = (
     Lane("webdis-redis", servers.Webdis, by_webdis),
     Lane("nginx-memcached", servers.NginxMemcached),
     Lane("haproxy-map", servers.HAProxy),
+    BatchLane("batch", servers.CardStatus, "http",
+              "cardstatus, POST /api/cards/batch, 1,000 card IDs in text/plain"),
+    BatchLane("redis-mget", servers.Redis, "resp", "Redis over TCP, MGET of 1,000 keys"),
+    RateLane("rate-idle", False, "cardstatus, GET at 30 % of capacity, nothing beside"),
+    RateLane("rate-loading", True, "the same beside `cardstatus load` on the same core"),
 )
 
 
 class Goal:
-    """A ratio of two lanes' medians, and the most (or, for batches, the least) it should be."""
+    """Ratio of two lanes' CPU per request or key, and the most that it should be."""
 
-    def __init__(self, what, lane, peer, at_most=None, at_least=None):
-        self.what, self.lane, self.peer = what, lane, peer
-        self.at_most, self.at_least = at_most, at_least
+    def __init__(self, what, lane, peer, at_most=None):
+        self.what, self.lane, self.peer, self.at_most = what, lane, peer, at_most
 
 
 GOALS = (
@@ -98,4 +214,6 @@ GOALS = (
     Goal("GET by ID / HAProxy map", "get", "haproxy-map"),
     Goal("GET by phone / GET by ID", "phone", "get", at_most=1.05),
     Goal("two workers / one worker", "get-2-workers", "get", at_most=1.10),
+    Goal("a key of a batch / of Redis MGET (3 times as many)", "batch", "redis-mget",
+         at_most=1 / 3),
 )

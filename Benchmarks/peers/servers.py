@@ -132,10 +132,11 @@ class CardStatus(Server):
     describes = "cardstatus serve, metrics on"
     shares_store = True
     arguments = ["--insecure"]
+    store = None
 
     def launch(self, cards):
-        child = self.spawn(self.bench.program, "serve", "--data-dir", cards.store, "--listen",
-                           f"127.0.0.1:{self.port}", *self.arguments)
+        child = self.spawn(self.bench.program, "serve", "--data-dir", self.store or cards.store,
+                           "--listen", f"127.0.0.1:{self.port}", *self.arguments)
         self.await_port()
         log = os.path.join(self.folder, "log")
         # The file also holds earlier starts; what matters was written since this one.
@@ -158,6 +159,30 @@ class CardStatusWithKey(CardStatus):
     name = "cardstatus-key"
     describes = "cardstatus serve, an API key checked"
     arguments = []
+
+
+class CardStatusLoading(CardStatus):
+    """On a store of its own, since `load` changes it."""
+
+    name = "cardstatus-loading"
+    describes = "cardstatus serve, on a copy of the store"
+    shares_store = False
+
+    def launch(self, cards):
+        copy = os.path.join(self.folder, "store")
+        if not os.path.exists(copy):
+            subprocess.run(["cp", "-r", "--reflink=auto", cards.store, copy], check=True)
+        self.store = copy
+        super().launch(cards)
+
+    def load(self, cards):
+        """Starts loading new cards' files, which is to go on for as long as it is measured."""
+        made = os.path.join(self.folder, "made")
+        subprocess.run([self.bench.program, "generate", "--force", "--cards", str(cards.asked),
+                        "--seed", str(self.bench.next_seed()), made],
+                       check=True, capture_output=True)
+        self.spawn(self.bench.program, "load", "--data-dir", self.store, made)
+        return self.children.pop()
 
 
 class CardStatusTwoWorkers(CardStatus):
@@ -280,9 +305,13 @@ class Redis(Server):
     programs = ("redis-server", "redis-cli")
 
     def launch(self, cards):
+        self.start_redis(self.port)
+
+    def start_redis(self, port):
         self.redis = os.path.join(self.folder, "redis.sock")
-        self.spawn(self.bench.debian.path("redis-server"), "--port", "0", "--unixsocket",
-                   self.redis, "--save", "", "--appendonly", "no", "--dir", self.folder)
+        self.spawn(self.bench.debian.path("redis-server"), "--bind", "127.0.0.1", "--port",
+                   str(port), "--unixsocket", self.redis, "--save", "", "--appendonly", "no",
+                   "--dir", self.folder)
         self.await_socket(socket.AF_UNIX, self.redis)
 
     def fill(self, cards):
@@ -308,7 +337,7 @@ class Webdis(Redis):
     programs = ("webdis", "redis-server", "redis-cli")
 
     def launch(self, cards):
-        super().launch(cards)
+        self.start_redis(0)
         configuration = {
             "redis_host": self.redis, "http_host": "127.0.0.1", "http_port": self.port,
             "threads": 1, "pool_size": 20, "daemonize": False, "websockets": False, "database": 0,
@@ -351,5 +380,5 @@ hdr Cache-Control "{CACHING}"
         self.await_port()
 
 
-SERVERS = (CardStatus, CardStatusWithKey, CardStatusTwoWorkers, BareMicroHTTPD,
+SERVERS = (CardStatus, CardStatusWithKey, CardStatusTwoWorkers, CardStatusLoading, BareMicroHTTPD,
            BareMicroHTTPDCached, BareEpoll, Nginx, Webdis, NginxMemcached, HAProxy, Redis)
