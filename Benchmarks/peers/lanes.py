@@ -67,7 +67,8 @@ class Lane:
             right = wanted in body if self.path is by_phone else wanted == body
             if answer.status != 200 or not right:
                 raise SystemExit(f"{self.name} answers {path} with {answer.status} "
-                                 f"{body[:500]!r}, not with {wanted!r}")
+                                 f"{body[:500]!r}, not with {wanted!r}. If {cards.folder} was made "
+                                 "by another cardstatus, remove it.")
         connection.close()
 
 
