@@ -3,8 +3,8 @@ public import CardModel
 public import CardStore
 internal import Synchronization
 
-/// The one owner of a served store: the index in memory that answers, the writer that changes, and
-/// the thread that fills the index.
+/// The one owner of a served store: the index in memory that answers, the writer that changes,
+/// the thread that fills the index and the one that reloads.
 ///
 /// Look-ups are answered from memory when the index is complete, and until then, or if it ever has
 /// to be built again, from the store: the same answers, more slowly.
@@ -12,135 +12,124 @@ public final class CardService: Sendable {
     public let store: CardStore
     public let writer: CardWriter
 
+    let filler: IndexFiller
+    let hooks: ReloadHooks
+    let reloads = Monitor(ReloadQueue())
+
     private let follower: IndexFollower
-    private let filling: Mutex<Filling>
-    private let writerThread: Mutex<OSThread?>
+    private let readyWhen: ReadyWhen
+    private let wasFilled = Atomic<Bool>(false)
+    private let threads = Mutex<[OSThread]>([])
     private let keySet: Mutex<KeySet>
     private let onEvent: @Sendable (Event) -> Void
 
     /// What an operator may want to know while the service runs.
     public enum Event: Sendable {
         case indexFilled(cards: Int, milliseconds: Int)
+        /// The index could not follow and was dropped; it is filled again.
         case indexStale
-        case problem(StoreError)
+        /// An index could not be filled; it is tried again unless there is one in memory.
+        case fillFailed(any Error, retryMs: Int)
+        case problem(any Error)
     }
 
-    private struct Filling {
-        var state = State.idle
-        var thread: OSThread?
-        var isStopping = false
-
-        enum State {
-            case idle
-            case running
-            /// Done, and waiting for the writer's thread to take it over.
-            case filled(CardIndex, upTo: UInt64, milliseconds: Int)
-            case adopted
-            case failed(StoreError)
-        }
+    /// From when on a service that has just started should get requests.
+    public enum ReadyWhen: String, CaseIterable, Sendable {
+        /// From the start: until the index is filled, answers come from the store.
+        case store
+        /// From when the index was filled for the first time. If it ever has to be filled again the
+        /// service stays ready: slower answers are better than none.
+        case memory
     }
 
-    /// - Parameter onEvent: called from the service's own threads.
-    public init(store: CardStore, onEvent: @escaping @Sendable (Event) -> Void) throws {
+    /// - Parameters:
+    ///   - hooks: how ``reload(_:completion:)`` reads what the service does not know of.
+    ///   - onEvent: called from the service's own threads.
+    public convenience init(
+        store: CardStore, readyWhen: ReadyWhen = .store, hooks: ReloadHooks = ReloadHooks(),
+        onEvent: @escaping @Sendable (Event) -> Void
+    ) throws {
+        try self.init(
+            store: store, readyWhen: readyWhen, hooks: hooks, fillRetryDelayMs: 1_000...60_000,
+            onEvent: onEvent)
+    }
+
+    /// - Parameter fillRetryDelayMs: after the first fill that failed, and at most.
+    init(
+        store: CardStore, readyWhen: ReadyWhen, hooks: ReloadHooks,
+        fillRetryDelayMs: ClosedRange<Int>, onEvent: @escaping @Sendable (Event) -> Void
+    ) throws {
         self.store = store
-        follower = IndexFollower(store: store) { onEvent(.problem($0)) }
+        self.readyWhen = readyWhen
+        self.hooks = hooks
         self.onEvent = onEvent
-        filling = Mutex(Filling())
-        writerThread = Mutex(nil)
+        follower = IndexFollower(store: store) { onEvent(.problem($0)) }
+        filler = IndexFiller(store: store, retryDelayMs: fillRetryDelayMs) { failure, delayMs in
+            onEvent(.fillFailed(failure, retryMs: delayMs))
+        }
         keySet = Mutex(try KeySet(reading: store))
         writer = CardWriter(store: store)
     }
 
     // MARK: Life
 
-    /// Starts the writer's thread and begins to fill the index. Must be called once.
+    /// Starts the service's threads and begins to fill the index. Must be called once.
     public func start() {
-        writerThread.withLock { thread in
-            precondition(thread == nil, "a service starts once")
-            // The thread keeps the service alive until `stop`.
-            thread = OSThread { [self] in writer.run(follow: followStore) }
+        threads.withLock { threads in
+            precondition(threads.isEmpty, "a service starts once")
+            // The threads keep the service alive until `stop`.
+            threads = [
+                OSThread { [self] in writer.run(follow: followStore) },
+                OSThread { [self] in runReloads() },
+            ]
         }
-        startFilling()
+        filler.startIfDue(priority: fillPriority)
     }
 
-    /// Finishes what is queued to be written and ends the threads.
+    /// Finishes what is queued to be written and ends the threads. A reload under way ends with
+    /// ``ReloadError/stopping``.
     public func stop() {
-        let fillThread = filling.withLock { filling in
-            filling.isStopping = true
-            defer { filling.thread = nil }
-            return filling.thread
-        }
-        fillThread?.join()
+        reloads.withLock { $0.isStopping = true }
+        filler.stop()
         writer.stop()
-        writerThread.withLock { thread in
-            defer { thread = nil }
-            return thread
-        }?.join()
-    }
-
-    private func startFilling() {
-        filling.withLock { filling in
-            guard !filling.isStopping else { return }
-            // A thread that filled before has ended, or is about to.
-            filling.thread?.join()
-            filling.state = .running
-            filling.thread = OSThread { [self] in fill() }
+        let threads = threads.withLock { threads in
+            defer { threads = [] }
+            return threads
         }
+        threads.first?.join()
+        // Nobody else could take it over now, and a reload may wait for it.
+        filler.abandon()
+        for thread in threads.dropFirst() { thread.join() }
     }
 
-    private func fill() {
-        let clock = ContinuousClock()
-        let start = clock.now
-        do {
-            let index = try CardIndex(capacity: store.statistics().cards)
-            var sequence: UInt64 = 0
-            try index.fill { add in
-                sequence = try store.forEachCard { card in
-                    try add(card)
-                    if index.count % 4_096 == 0, filling.withLock({ $0.isStopping }) {
-                        throw Stopped()
-                    }
-                }
-            }
-            let elapsed = start.duration(to: clock.now)
-            let milliseconds = Int(elapsed / .milliseconds(1))
-            filling.withLock {
-                $0.state = .filled(index, upTo: sequence, milliseconds: milliseconds)
-            }
-        } catch is Stopped {
-            return
-        } catch {
-            let error = (error as? StoreError) ?? .failed("\(error)")
-            filling.withLock { $0.state = .failed(error) }
-            onEvent(.problem(error))
-        }
+    /// A fill next to look-ups takes only the time that they leave. Before anybody asks, time is
+    /// what the fill is about.
+    private var fillPriority: OSThread.Priority {
+        readyWhen == .memory && !wasFilled.load(ordering: .relaxed) ? .normal : .idle
     }
-
-    private struct Stopped: Error {}
 
     /// On the writer's thread, after every commit and every 50 ms.
     private func followStore() {
         refreshKeys()
-        let filled: (index: CardIndex, upTo: UInt64, milliseconds: Int)? = filling.withLock {
-            guard case .filled(let index, let sequence, let milliseconds) = $0.state else {
-                return nil
-            }
-            $0.state = .adopted
-            return (index, sequence, milliseconds)
-        }
-        if let filled {
-            follower.adopt(filled.index, upTo: filled.upTo)
-            onEvent(.indexFilled(cards: filled.index.count, milliseconds: filled.milliseconds))
-        } else if !follower.follow(), isAdopted {
-            onEvent(.indexStale)
-            startFilling()
-        }
+        let hadIndex = follower.isPublished
+        if !follower.follow(), hadIndex { onEvent(.indexStale) }
+        if let filled = filler.take() { adopt(filled) }
+        if !follower.isPublished { filler.startIfDue(priority: fillPriority) }
     }
 
-    private var isAdopted: Bool {
-        filling.withLock { filling in
-            if case .adopted = filling.state { true } else { false }
+    private func adopt(_ filled: IndexFiller.Filled) {
+        var filled = filled
+        do {
+            filled.replaced = try follower.adopt(filled.index, upTo: filled.sequence)
+        } catch {
+            filler.end(.failure(.failed(error)))
+            return
         }
+        wasFilled.store(true, ordering: .releasing)
+        let time = filled.fillTime + filled.catchUpTime
+        onEvent(
+            .indexFilled(cards: filled.index.count, milliseconds: Int(time / .milliseconds(1))))
+        filler.end(.success(filled))
     }
 
     // MARK: Look-ups
@@ -149,8 +138,20 @@ public final class CardService: Sendable {
     public func withCard<R>(
         _ id: CardID, _ body: (borrowing CardView) throws -> R
     ) throws -> R? {
-        if let answer = try follower.withCurrent({ try $0.withCard(id, body) }) { return answer }
-        return try store.withCard(id, body)
+        while true {
+            if let answer = try follower.withCurrent({ try $0.withCard(id, body) }) {
+                return answer
+            }
+            let answer: R?? = try fromStore { check in
+                let answer = try store.withCard(id) { view throws in
+                    try check()
+                    return try body(view)
+                }
+                if case .none = answer { try check() }
+                return answer
+            }
+            if let answer { return answer }
+        }
     }
 
     /// Lends the cards whose current phone is `phone`, in the order of their IDs, from the first
@@ -159,12 +160,27 @@ public final class CardService: Sendable {
         phone: PhoneNumber, after: CardID? = nil, limit: Int,
         _ body: (borrowing CardView) throws -> Void
     ) throws {
-        let isAnswered = try follower.withCurrent { index in
-            try index.withCards(phone: phone, after: after, limit: limit, body)
+        while true {
+            let isAnswered = try follower.withCurrent { index in
+                try index.withCards(phone: phone, after: after, limit: limit, body)
+            }
+            if isAnswered == true { return }
+            if isAnswered == false {
+                // The index leaves a phone of so many cards to the store.
+                return try store.withCards(phone: phone, after: after, limit: limit, body)
+            }
+            let answer: Void? = try fromStore { check in
+                var isFirst = true
+                try store.withCards(phone: phone, after: after, limit: limit) { view in
+                    // All come from one snapshot.
+                    if isFirst { try check() }
+                    isFirst = false
+                    try body(view)
+                }
+                if isFirst { try check() }
+            }
+            if answer != nil { return }
         }
-        // There is no index, or it leaves a phone of so many cards to the store.
-        guard isAnswered != true else { return }
-        try store.withCards(phone: phone, after: after, limit: limit, body)
     }
 
     /// Lends the states of many cards, in order: `found` or `absent` is called once for each, with
@@ -178,10 +194,31 @@ public final class CardService: Sendable {
         }
         guard isAnswered == nil else { return }
         for index in ids.indices {
-            let answer: Void? = try store.withCard(ids[index]) { try found(index, $0) }
+            let answer: Void? = try withCard(ids[index]) { try found(index, $0) }
             if answer == nil { try absent(index) }
         }
     }
+
+    /// Answers from the store while there is no index.
+    ///
+    /// A snapshot that was taken while the index was being published may be newer than the index,
+    /// which would take back at the next look-up what this one said. So the answer counts only if
+    /// no index is there after the snapshot was taken, which `body` has to check before it lends
+    /// anything.
+    ///
+    /// - Returns: nil when there is an index now, and nothing was lent.
+    private func fromStore<R>(_ body: (_ check: () throws -> Void) throws -> R) throws -> R? {
+        func check() throws {
+            if follower.isPublished { throw IndexAppeared() }
+        }
+        do {
+            return try body(check)
+        } catch is IndexAppeared {
+            return nil
+        }
+    }
+
+    private struct IndexAppeared: Error {}
 
     /// Everything kept about the card, from the store; nil when nothing was ever said of it.
     public func history(of id: CardID) throws -> CardHistory? {
@@ -198,6 +235,15 @@ public final class CardService: Sendable {
         follower.current?.checkInvariants() ?? []
     }
 
+    /// Memory that the index takes, or nil while there is none.
+    public var indexBytes: Int? { follower.current?.byteCount }
+
+    /// Whether an index is being filled, or was and is not published yet.
+    var isFilling: Bool { filler.isBusy }
+
+    /// How far the filling of an index is, at the start or later; nil when none is filled.
+    public var fillProgress: FillProgress? { filler.progress }
+
     // MARK: Readiness
 
     /// Why the service should get no requests, or nil when it should.
@@ -205,12 +251,15 @@ public final class CardService: Sendable {
         if let failure = writer.failure {
             return "writing has stopped: \(failure)"
         }
-        return filling.withLock { filling in
-            if case .failed(let error) = filling.state {
-                return "the index cannot be filled: \(error)"
-            }
-            return nil
+        // Without memory for a second index the first one goes on; damage concerns everybody.
+        if let failure = filler.lastFailure, failure.isDamage || !follower.isPublished {
+            return "the index cannot be filled: \(failure)"
         }
+        if readyWhen == .memory, !wasFilled.load(ordering: .acquiring) {
+            guard let progress = fillProgress else { return "the index is not filled yet" }
+            return "the index is being filled: \(progress.cards) of \(progress.cardsTotal) cards"
+        }
+        return nil
     }
 
     // MARK: API keys
@@ -232,7 +281,19 @@ public final class CardService: Sendable {
             let new = try KeySet(reading: store)
             keySet.withLock { $0 = new }
         } catch {
-            onEvent(.problem((error as? StoreError) ?? .failed("\(error)")))
+            onEvent(.problem(error))
+        }
+    }
+
+    /// Reads the keys again, whatever their version says.
+    func prepareKeys() throws -> PreparedSetting {
+        let new = try KeySet(reading: store)
+        return PreparedSetting { [self] in
+            keySet.withLock { keys in
+                // The writer's thread may have read later ones meanwhile.
+                if new.version >= keys.version { keys = new }
+                return "read \(new.hashes.count) API keys"
+            }
         }
     }
 

@@ -1,5 +1,4 @@
 internal import CardIndex
-internal import CardModel
 internal import CardStore
 internal import Synchronization
 
@@ -9,14 +8,18 @@ internal import Synchronization
 /// by its own process in no other way: one path for all changes, always from a snapshot that is
 /// newer than the commit.
 ///
+/// **Nobody sees the past after the present**, whichever answers them:
+/// - The index only goes forward, and one that replaces another is brought up to date first.
+/// - From index to store: the store's snapshot is taken later, and so is newer.
+/// - From store to index: the index is published while nobody can commit, so it has all that any
+///   answer from the store could have shown by then; and who finds an index published after having
+///   taken a snapshot asks the index instead (`CardService`).
+///
 /// `@unchecked Sendable`: the stored properties that change are only touched on the writer's
 /// thread; `published` is atomic, and what it leads to is held until no reader has it.
 final class IndexFollower: @unchecked Sendable {
-    /// Entries of the change log applied from one snapshot.
-    private static let batchMax = 10_000
-
     private let store: CardStore
-    private let onProblem: @Sendable (StoreError) -> Void
+    private let onProblem: @Sendable (any Error) -> Void
     /// The index that readers may use, unretained: `index` holds it, and lets go of it only when
     /// all readers have gone on.
     private let published = Atomic<UnsafeRawPointer?>(nil)
@@ -25,7 +28,7 @@ final class IndexFollower: @unchecked Sendable {
     private var appliedSequence: UInt64 = 0
     private var seenTransactionID = -1
 
-    init(store: CardStore, onProblem: @escaping @Sendable (StoreError) -> Void) {
+    init(store: CardStore, onProblem: @escaping @Sendable (any Error) -> Void) {
         self.store = store
         self.onProblem = onProblem
     }
@@ -48,6 +51,9 @@ final class IndexFollower: @unchecked Sendable {
         withCurrent { $0 }
     }
 
+    /// Whether readers have an index.
+    var isPublished: Bool { published.load(ordering: .acquiring) != nil }
+
     private func publish(_ index: CardIndex) {
         published.store(
             UnsafeRawPointer(Unmanaged.passUnretained(index).toOpaque()), ordering: .releasing)
@@ -55,17 +61,33 @@ final class IndexFollower: @unchecked Sendable {
 
     /// Takes over an index that holds everything up to a sequence number, brings it up to date and
     /// publishes it.
-    func adopt(_ index: CardIndex, upTo sequence: UInt64) {
-        self.index = index
-        appliedSequence = sequence
+    ///
+    /// - Returns: the index that it replaced, which readers may still be in: let go of it after
+    ///   `CardIndex.waitForReaders()`.
+    /// - Throws: when the index cannot be brought up to date; then everything is as it was.
+    func adopt(_ new: CardIndex, upTo sequence: UInt64) throws -> CardIndex? {
+        var applied = sequence
+        try store.applyChanges(to: new, after: &applied)
+        if index == nil {
+            // The lock comes after the bulk of the work, since it keeps other processes waiting.
+            try store.withoutCommits {
+                try store.applyChanges(to: new, after: &applied)
+                publish(new)
+            }
+        } else {
+            publish(new)
+        }
+        let old = index
+        index = new
+        appliedSequence = applied
         seenTransactionID = -1
-        if follow() { publish(index) }
+        return old
     }
 
     /// Applies what was committed since the last call.
     ///
-    /// - Returns: whether the index is up to date. If not, readers fall back to the store, which
-    ///   is always right, and the index has to be built again.
+    /// - Returns: whether there is an index that is up to date. If not, readers fall back to the
+    ///   store, which is always right, and the index has to be built again.
     @discardableResult
     func follow() -> Bool {
         guard let index else { return false }
@@ -74,26 +96,11 @@ final class IndexFollower: @unchecked Sendable {
         let transactionID = store.lastTransactionID
         guard transactionID != seenTransactionID else { return true }
         do {
-            while true {
-                switch try store.changes(after: appliedSequence, limit: Self.batchMax) {
-                case .logTrimmed:
-                    drop()
-                    return false
-                case .cards(let cards, let last):
-                    guard !cards.isEmpty else {
-                        seenTransactionID = transactionID
-                        return true
-                    }
-                    try store.withCards(Array(Set(cards)).sorted()) {
-                        try index.insert($0)
-                    } absent: {
-                        index.remove($0)
-                    }
-                    appliedSequence = last
-                }
-            }
+            try store.applyChanges(to: index, after: &appliedSequence)
+            seenTransactionID = transactionID
+            return true
         } catch {
-            onProblem((error as? StoreError) ?? .failed("\(error)"))
+            if !(error is LogTrimmed) { onProblem(error) }
             drop()
             return false
         }

@@ -5,10 +5,18 @@ internal import Glibc
 /// LMDB ties a write transaction to the thread that began it, which a task, moved between the
 /// threads of a pool, cannot promise.
 final class OSThread: Sendable {
+    /// Who goes first when there are more threads than processors.
+    enum Priority: Sendable {
+        case normal
+        /// Only when nothing else wants the processor (SCHED_IDLE, sched(7)): next to look-ups it
+        /// takes what they leave, and on a machine without anything else to do it loses nothing.
+        case idle
+    }
+
     private let handle: pthread_t
 
-    init(_ body: @escaping @Sendable () -> Void) {
-        let context = Unmanaged.passRetained(Start(body: body))
+    init(priority: Priority = .normal, _ body: @escaping @Sendable () -> Void) {
+        let context = Unmanaged.passRetained(Start(priority: priority, body: body))
         var handle = pthread_t()
         // The thread takes the context over: it releases what was retained above.
         let code = pthread_create(&handle, nil, threadMain, context.toOpaque())
@@ -22,19 +30,37 @@ final class OSThread: Sendable {
         precondition(code == 0, "pthread_join failed with \(code)")
     }
 
+    /// Whether the calling thread runs at idle priority.
+    static var isIdle: Bool { sched_getscheduler(0) == schedIdle }
+
+    fileprivate static func beIdle() {
+        var parameters = sched_param()
+        parameters.sched_priority = 0
+        // 0 is the calling thread. Everybody may do this, so it fails only where a sandbox keeps
+        // programs from it; then the work is done all the same, at the expense of look-ups.
+        _ = sched_setscheduler(0, schedIdle, &parameters)
+    }
+
     fileprivate final class Start: Sendable {
+        let priority: Priority
         let body: @Sendable () -> Void
 
-        init(body: @escaping @Sendable () -> Void) {
+        init(priority: Priority, body: @escaping @Sendable () -> Void) {
+            self.priority = priority
             self.body = body
         }
     }
 }
 
+/// `SCHED_IDLE` of Linux's `sched.h`, which the C library shows only to those who define
+/// `_GNU_SOURCE`. Part of the kernel's interface, so it does not change.
+private let schedIdle: CInt = 5
+
 private nonisolated func threadMain(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?
 {
     guard let context else { preconditionFailure("a thread starts with its context") }
     let start = Unmanaged<OSThread.Start>.fromOpaque(context).takeRetainedValue()
+    if start.priority == .idle { OSThread.beIdle() }
     start.body()
     return nil
 }

@@ -60,6 +60,13 @@ extension CardStore {
         }
     }
 
+    /// Runs `body` while nobody, of any process, can commit: what it reads is all that there is.
+    /// Waits for a commit under way, and writes nothing. `body` must be short: writers wait.
+    public func withoutCommits<R>(_ body: () throws -> R) throws -> R {
+        // A transaction that changes nothing commits nothing.
+        try write { _ in try body() }
+    }
+
     /// The file's highest page only ever rises, so once it has come near the map's end, the free
     /// pages below it are counted: writing comes back when there are enough of them. That takes
     /// more than it took to stop, since every commit leaves a few pages free that the next one

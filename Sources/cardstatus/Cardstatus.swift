@@ -64,10 +64,12 @@ struct Cardstatus: AsyncParsableCommand {
 }
 
 /// What ends a command early.
-struct CommandFailure: Error {
+struct CommandFailure: Error, CustomStringConvertible {
     /// nil when all was said already.
     let message: String?
     let exitCode: Int32
+
+    var description: String { message ?? "exit status \(exitCode)" }
 
     /// The command could not do its work.
     static func failed(_ message: String?) -> CommandFailure {

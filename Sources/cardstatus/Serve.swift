@@ -29,6 +29,10 @@ struct Serve: AsyncParsableCommand {
             While a server with an inherited socket is restarted, the supervisor keeps the \
             socket open and connections wait in its queue, so nobody is refused.
 
+            WHILE IT RUNS
+              SIGHUP reads the configuration file and the API keys again, unless the server was \
+            started from a terminal, whose end it then is.
+
             EXAMPLES
               cardstatus serve --data-dir data
               cardstatus serve --data-dir data --listen 127.0.0.1:9000 --workers 2
@@ -98,6 +102,14 @@ struct Serve: AsyncParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
+            "From when on /api/ready says that the server is: store (at once, answers come from "
+                + "the store until all cards are in memory) or memory (when they are) "
+                + "(default: store) [$CARDSTATUS_READY_WHEN].", valueName: "when"))
+    var readyWhen: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
             "Where a phone without a country code belongs (default: AE) "
                 + "[$CARDSTATUS_DEFAULT_REGION].", valueName: "region"))
     var defaultRegion: String?
@@ -141,6 +153,8 @@ struct Serve: AsyncParsableCommand {
         let isInsecure = try settings.flag(insecure, "CARDSTATUS_INSECURE")
         let region = try settings.defaultRegion(defaultRegion)
         let serverConfiguration = try configuration(settings, logger)
+        let readyWhen = try settings.readyWhen(readyWhen)
+        let reloading = try ReloadedConfiguration(settings, self)
 
         let store = try self.store.openStore(settings, create: true)
         let lock = try locked(store)
@@ -155,8 +169,13 @@ struct Serve: AsyncParsableCommand {
                 services: [
                     .init(
                         service: Running { () async throws in
+                            let service = try CardService(
+                                store: store, readyWhen: readyWhen,
+                                hooks: ReloadHooks(config: reloading?.prepare),
+                                onEvent: { Self.log($0, logger) })
                             try await serve(
-                                serverConfiguration, store, access: access, region: region, logger)
+                                serverConfiguration, service, access: access, region: region,
+                                logger)
                         })
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
@@ -167,10 +186,10 @@ struct Serve: AsyncParsableCommand {
     /// Answers until the program is asked to stop, then stops in order: no new requests, those in
     /// flight finish, then what is queued to be written.
     private func serve(
-        _ configuration: HTTPServer.Configuration, _ store: CardStore,
+        _ configuration: HTTPServer.Configuration, _ service: CardService,
         access: CardAPI.Access, region: PhoneRegion, _ logger: Logger
     ) async throws {
-        let service = try started(store, logger)
+        service.start()
         let server: HTTPServer
         do {
             server = try self.server(
@@ -179,8 +198,10 @@ struct Serve: AsyncParsableCommand {
             service.stop()
             throw CommandFailure.failed("\(error)")
         }
+        let hangUp = Terminal.isInteractive ? nil : HangUp { Self.reload(service, logger) }
         for address in server.listenAddresses { Self.log(address, logger) }
         try await gracefulShutdown()
+        hangUp?.stop()
         logger.info("stopping")
         // Stopping waits for threads, which the pool of tasks must not do.
         await withCheckedContinuation { continuation in
@@ -323,22 +344,45 @@ struct Serve: AsyncParsableCommand {
         }
     }
 
-    private func started(_ store: CardStore, _ logger: Logger) throws -> CardService {
-        let service = try CardService(store: store) { event in
-            switch event {
-            case .indexFilled(let cards, let milliseconds):
-                logger.info(
-                    "answers come from memory now",
-                    metadata: ["cards": "\(cards)", "ms": "\(milliseconds)"])
-            case .indexStale:
-                logger.notice(
-                    "the index fell behind and is built again; answers come from the store")
-            case .problem(let error):
-                logger.error("the store has a problem", metadata: ["error": "\(error)"])
-            }
+    private static func log(_ event: CardService.Event, _ logger: Logger) {
+        switch event {
+        case .indexFilled(let cards, let milliseconds):
+            logger.info(
+                "answers come from memory now",
+                metadata: ["cards": "\(cards)", "ms": "\(milliseconds)"])
+        case .indexStale:
+            logger.notice("the index fell behind and is built again; answers come from the store")
+        case .fillFailed(let error, let retryMs):
+            logger.error(
+                "the index cannot be filled",
+                metadata: ["error": "\(error)", "retry_ms": "\(retryMs)"])
+        case .problem(let error):
+            logger.error("the store has a problem", metadata: ["error": "\(error)"])
         }
-        service.start()
-        return service
+    }
+
+    /// What SIGHUP asks for.
+    private static func reload(_ service: CardService, _ logger: Logger) {
+        do throws(ReloadError) {
+            try service.reload([.config, .certs, .keys]) { result in
+                switch result {
+                case .success(let report):
+                    for step in report.steps {
+                        logger.notice(
+                            "reloaded",
+                            metadata: [
+                                "step": "\(step.name.rawValue)", "did": "\(step.detail)",
+                                "ms": "\(step.milliseconds)",
+                            ])
+                    }
+                case .failure(let error):
+                    logger.error(
+                        "the reload failed, and all is as it was", metadata: ["error": "\(error)"])
+                }
+            }
+        } catch {
+            logger.error("the reload was refused", metadata: ["error": "\(error)"])
+        }
     }
 
     private func server(

@@ -1,17 +1,21 @@
 import CardFeeds
 import CardModel
+import CardService
 import CardStore
 import Foundation
 
 /// Settings from the command line, the environment and the configuration file, in that order.
 struct Settings {
     let configuration: CardFeeds.Configuration
+    /// Where the configuration comes from; nil when it is the built-in one.
+    let configPath: String?
     private let environment: [String: String]
 
     /// - Parameter configPath: what `--config` says.
     init(configPath: String?) throws {
         environment = ProcessInfo.processInfo.environment
         let path = configPath ?? Self.variable("CARDSTATUS_CONFIG", environment)
+        self.configPath = path
         do {
             configuration = try path.map { try .init(file: $0) } ?? .builtIn()
         } catch {
@@ -94,6 +98,14 @@ struct Settings {
         default:
             throw CommandFailure.misused("\(variableName) must be 1 or 0, not '\(text)'")
         }
+    }
+
+    func readyWhen(_ option: String?) throws -> CardService.ReadyWhen {
+        let text = option ?? variable("CARDSTATUS_READY_WHEN") ?? "store"
+        guard let readyWhen = CardService.ReadyWhen(rawValue: text) else {
+            throw CommandFailure.misused("--ready-when must be store or memory, not '\(text)'")
+        }
+        return readyWhen
     }
 
     func defaultRegion(_ option: String?) throws -> PhoneRegion {

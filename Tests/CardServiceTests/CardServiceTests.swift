@@ -125,7 +125,7 @@ struct CardServiceTests {
             switch event {
             case .indexStale: stale.add(1, ordering: .sequentiallyConsistent)
             case .indexFilled: fills.add(1, ordering: .sequentiallyConsistent)
-            case .problem: break
+            case .fillFailed, .problem: break
             }
         }
         service.start()
@@ -160,7 +160,7 @@ struct IndexFollowerTests {
         let sequence = try store.forEachCard { try index.insert($0) }
         _ = try store.commit([[fact("C", 1, phone: 5), fact("B", 1, isVoid: true)]])
         #expect(follower.current == nil)
-        follower.adopt(index, upTo: sequence)
+        #expect(try follower.adopt(index, upTo: sequence) === nil)
         #expect(follower.current === index)
         #expect(index.count == 2)
         _ = try store.commit([[fact("A", 2, phone: 6)]])
@@ -169,6 +169,50 @@ struct IndexFollowerTests {
         #expect(index.withCard(try card("A")) { $0.phone?.digits } == 6)
         #expect(follower.follow())
         #expect(index.checkInvariants() == [])
+
+        // One that takes its place has what the first one had, and more.
+        _ = try store.commit([[fact("A", 3, phone: 7)]])
+        let next = try CardIndex()
+        #expect(try follower.adopt(next, upTo: 0) === index)
+        #expect(follower.current === next)
+        #expect(next.count == 2)
+        #expect(next.withCard(try card("A")) { $0.phone?.digits } == 7)
+        #expect(next.checkInvariants() == [])
+    }
+
+    /// An index appears only while nobody can commit: what the store had shown by then, it has.
+    ///
+    ///     test, the other process     adopting thread
+    ///     lock the store
+    ///                                 adopt: catch up
+    ///                                 wait for the lock
+    ///     nothing is published
+    ///     unlock
+    ///                                 catch up, publish
+    @Test func adopt_publishesNothing_whileOthersMayCommit() throws {
+        let scratch = try ScratchDirectory()
+        let store = try CardStore(
+            directory: scratch.path, create: true, mapSizeBytes: 16 << 20)
+        _ = try store.commit([[fact("A", 1)]])
+        let follower = IndexFollower(store: store) { _ in Issue.record("no problem expected") }
+        let index = try CardIndex()
+        let adopter = try store.withoutCommits {
+            let adopter = OSThread {
+                do {
+                    _ = try follower.adopt(index, upTo: 0)
+                } catch {
+                    Issue.record("\(error)")
+                }
+            }
+            #expect(wait { index.count == 1 })
+            // Long enough for a thread that does not wait to go on.
+            usleep(50_000)
+            #expect(!follower.isPublished)
+            return adopter
+        }
+        adopter.join()
+        #expect(follower.isPublished)
+        #expect(index.count == 1)
     }
 
     /// Behind a trimmed log there is no index rather than an old one.
@@ -177,7 +221,7 @@ struct IndexFollowerTests {
         let store = try CardStore(
             directory: scratch.path, create: true, mapSizeBytes: 16 << 20)
         let follower = IndexFollower(store: store) { _ in Issue.record("no problem expected") }
-        follower.adopt(try CardIndex(), upTo: 0)
+        _ = try follower.adopt(try CardIndex(), upTo: 0)
         #expect(follower.current != nil)
         _ = try store.commit([[fact("A", 1), fact("B", 1)]])
         let changes = store.databases.changes
@@ -191,11 +235,11 @@ struct IndexFollowerTests {
 // MARK: - Support
 
 /// The second at which the card's state is, or nil when it has none.
-private func second(of id: String, _ service: CardService) throws -> Int? {
+func second(of id: String, _ service: CardService) throws -> Int? {
     try service.withCard(try card(id)) { Int($0.updatedAt.seconds) - 1_700_000_000 }
 }
 
-private func holders(of digits: UInt64, _ service: CardService) throws -> Set<String> {
+func holders(of digits: UInt64, _ service: CardService) throws -> Set<String> {
     var ids: Set<String> = []
     let phone = try #require(PhoneNumber(digits: digits))
     try service.withCards(phone: phone, limit: .max) { ids.insert($0.id.text) }
@@ -203,7 +247,7 @@ private func holders(of digits: UInt64, _ service: CardService) throws -> Set<St
 }
 
 /// Submits and waits for the answer.
-private func submit(_ facts: [CardFact], to service: CardService) throws {
+func submit(_ facts: [CardFact], to service: CardService) throws {
     let done = DispatchSemaphore(value: 0)
     let answers = Answers()
     try service.writer.submit(facts) { result in
@@ -215,7 +259,7 @@ private func submit(_ facts: [CardFact], to service: CardService) throws {
 }
 
 /// Whether something that other threads bring about comes to be; the bound only ends a failed test.
-private func wait(_ condition: () -> Bool) -> Bool {
+func wait(_ condition: () -> Bool) -> Bool {
     for _ in 0..<2_000 {
         if condition() { return true }
         usleep(10_000)

@@ -1,0 +1,61 @@
+import CardFeeds
+import CardService
+import HTTPFront
+import Synchronization
+
+/// The configuration file of a running server, which a reload reads again.
+final class ReloadedConfiguration: Sendable {
+    private let path: String
+    private let command: Serve
+    private let configuration: Mutex<CardFeeds.Configuration>
+
+    /// - Returns: nil without a configuration file.
+    init?(_ settings: Settings, _ command: Serve) throws {
+        guard let path = settings.configPath else { return nil }
+        self.path = path
+        self.command = command
+        configuration = Mutex(settings.configuration)
+    }
+
+    /// As it was read last.
+    var current: CardFeeds.Configuration {
+        configuration.withLock { $0 }
+    }
+
+    /// Reads the file, and validates all of it that counts as at a start.
+    func prepare() throws -> PreparedSetting {
+        let settings = try Settings(configPath: path)
+        _ = try settings.mapSizeBytes(command.store.mapSize)
+        _ = try settings.defaultRegion(command.defaultRegion)
+        _ = try ServerLog.logger(
+            settings, level: command.logLevel, format: command.logFormat)
+        for text in settings.configuration.listen ?? [] { _ = try ListenRequest(parsing: text) }
+        let new = settings.configuration
+        return PreparedSetting { [self] in
+            let old = configuration.withLock { current in
+                defer { current = new }
+                return current
+            }
+            let feeds = "read \(new.feeds.profiles.count) feeds"
+            let later = Self.settingsOfTheStart(changedFrom: old, to: new)
+            guard !later.isEmpty else { return feeds }
+            return feeds + "; changed, and in effect from the next start on: "
+                + later.joined(separator: ", ")
+        }
+    }
+
+    /// The names of changed settings that a server only looks at when it starts.
+    private static func settingsOfTheStart(
+        changedFrom old: CardFeeds.Configuration, to new: CardFeeds.Configuration
+    ) -> [String] {
+        var names: [String] = []
+        if old.dataDirectory != new.dataDirectory { names.append("data_dir") }
+        if old.listen != new.listen { names.append("listen") }
+        if old.workers != new.workers { names.append("workers") }
+        if old.mapSize != new.mapSize { names.append("map_size") }
+        if old.defaultRegion != new.defaultRegion { names.append("default_region") }
+        if old.logLevel != new.logLevel { names.append("log_level") }
+        if old.logFormat != new.logFormat { names.append("log_format") }
+        return names
+    }
+}
