@@ -127,7 +127,7 @@ let package = Package(
             dependencies: [
                 "CardTesting", "CardGenerator", "CardFeeds", "CardService", "CardStore",
                 "CardModel",
-                "CardAPI",
+                "CardAPI", "HTTPFront",
             ],
             swiftSettings: settings),
         .testTarget(

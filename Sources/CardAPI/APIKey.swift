@@ -36,22 +36,24 @@ public struct APIKey: Sendable {
     /// What the store keeps.
     public var hash: [UInt8] { SHA256.hash(Array(text.utf8).span) }
 
-    /// The SHA-256 of the key that a request carries, or nil when it carries none or several.
-    static func hash(in request: borrowing Request) -> [UInt8]? {
-        let authorizations = request.headerCount("Authorization")
-        guard authorizations + request.headerCount("X-API-Key") == 1 else { return nil }
-        if authorizations == 0 {
-            return request.header("X-API-Key").map { SHA256.hash($0.span) }
-        }
-        guard let value = request.header("Authorization") else { return nil }
+    /// The key that a request carries, or nil when it carries none or several.
+    static func text(in request: borrowing Request) -> UnsafeBufferPointer<UInt8>? {
+        let authorizations = request.headerCount(.authorization)
+        guard authorizations + request.headerCount(.apiKey) == 1 else { return nil }
+        if authorizations == 0 { return request.header(.apiKey) }
+        guard let value = request.header(.authorization) else { return nil }
         // RFC 9110, 11.1: the scheme's case does not matter.
         let scheme: StaticString = "bearer "
         guard value.count > scheme.utf8CodeUnitCount else { return nil }
         for index in 0..<scheme.utf8CodeUnitCount
         where value[index] | 0x20 != scheme.utf8Start[index] { return nil }
-        let key = value[scheme.utf8CodeUnitCount...].drop { $0 == UInt8(ascii: " ") }
-        return SHA256.hash(UnsafeBufferPointer(rebasing: key).span)
+        var start = scheme.utf8CodeUnitCount
+        while start < value.count, value[start] == UInt8(ascii: " ") { start += 1 }
+        return UnsafeBufferPointer(rebasing: value[start...])
     }
+
+    /// What the store keeps of a key.
+    static func hash(of text: UnsafeBufferPointer<UInt8>) -> [UInt8] { SHA256.hash(text.span) }
 }
 
 extension StoredKey {

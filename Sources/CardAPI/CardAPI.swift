@@ -23,6 +23,9 @@ public final class CardAPI: Sendable {
     private let metrics: Metrics
     private let onProblem: @Sendable (Route, any Error) -> Void
     private let router = Route.router()
+    let prepared: PreparedProblems
+    private let cardReply: ReplyTemplate
+    private let notModified: ReplyTemplate
 
     /// - Parameters:
     ///   - defaultRegion: where phones in queries belong that have no country code.
@@ -36,97 +39,129 @@ public final class CardAPI: Sendable {
         self.access = access
         self.metrics = metrics
         self.onProblem = onProblem
+        prepared = PreparedProblems(workers: metrics.workers)
+        cardReply = CardAPI.template(200, "application/json", workers: metrics.workers)
+        notModified = CardAPI.template(304, nil, workers: metrics.workers)
     }
 
-    /// The answer to a request, tagged with its ``Route``.
-    public func respond(to request: borrowing Request) -> Response {
+    private static func template(
+        _ status: Int, _ contentType: StaticString?, workers: Int
+    ) -> ReplyTemplate {
+        ReplyTemplate(
+            workers: workers, status: status, contentType: contentType,
+            headers: [("Cache-Control", "private, no-cache")], varying: "ETag",
+            valueCount: EntityTag.byteCount)
+    }
+
+    /// Answers a request; the reply is tagged with its ``Route``.
+    public func respond(to request: borrowing Request, _ reply: inout Reply) {
         let path = request.path
         switch router.match(request.method, path) {
         case .notFound:
-            return Problem.unknownRoute.response
+            Problem.unknownRoute.write(to: &reply)
         case .methodNotAllowed(let methods):
-            var response = Problem.methodNotAllowed(methods.allowHeaderValue).response
-            response.addHeader("Allow", methods.allowHeaderValue)
-            return response
+            Problem.methodNotAllowed(methods.allowHeaderValue).write(to: &reply)
+            reply.addHeader("Allow", text: methods.allowHeaderValue)
         case .route(let tag, let captures):
             guard let route = Route(rawValue: tag) else {
                 preconditionFailure("the router only knows tags of routes")
             }
-            var response = answer(route, captures, path, request)
-            response.routeTag = tag
-            return response
+            reply.routeTag = tag
+            answer(route, captures, path, request, &reply)
         }
     }
 
     /// What a request gets that is refused before it is read: its framing is in doubt, or its body
     /// too large.
-    public static func response(toRefused refusal: Refusal) -> Response {
-        if refusal.status == 413 { return Problem.bodyTooLarge.response }
-        return Problem.malformed("\(refusal.detail)").response
+    public static func refuse(_ refusal: Refusal, _ reply: inout Reply) {
+        if refusal.status == 413 { return Problem.bodyTooLarge.write(to: &reply) }
+        Problem.malformed("\(refusal.detail)").write(to: &reply)
     }
 
     private func answer(
         _ route: Route, _ captures: Router.Captures, _ path: UnsafeBufferPointer<UInt8>,
-        _ request: borrowing Request
-    ) -> Response {
+        _ request: borrowing Request, _ reply: inout Reply
+    ) {
         if route.needsKey, !mayPass(request) {
-            var response = Problem.noKey.response
-            response.addHeader("WWW-Authenticate", "Bearer realm=\"cardstatus\"")
-            return response
+            return reply.use(prepared.noKey, worker: request.worker)
         }
         do {
             switch route {
-            case .unmatched: return Problem.unknownRoute.response
-            case .card: return try card(pathSegment(path, captures), request)
-            case .cards: return try cards(request)
-            case .history: return try history(pathSegment(path, captures), request)
-            case .cardStatus: return try cardStatus(request)
-            case .health: return json("{\"status\":\"ok\"}")
-            case .ready: return ready(request)
-            case .metrics: return try metricsText()
-            case .openAPI: return json(OpenAPI.document)
+            case .unmatched: Problem.unknownRoute.write(to: &reply)
+            case .card: try card(pathSegment(path, captures), request, &reply)
+            case .cards: try cards(request, &reply)
+            case .history: try history(pathSegment(path, captures), request, &reply)
+            case .cardStatus: try cardStatus(request, &reply)
+            case .health: Self.json("{\"status\":\"ok\"}", &reply)
+            case .ready: ready(request, &reply)
+            case .metrics: try metricsText(&reply)
+            case .openAPI: Self.json(OpenAPI.document, &reply)
             }
         } catch let failure as RequestParameters.Failure {
-            if route == .cardStatus { return Self.cardStatusError(failure.message) }
-            return Problem.malformed(failure.message).response
+            if route == .cardStatus { return Self.cardStatusError(failure.message, &reply) }
+            Problem.malformed(failure.message).write(to: &reply)
         } catch {
             onProblem(route, error)
-            return Problem.failed.response
+            Problem.failed.write(to: &reply)
         }
     }
 
+    @inline(__always)
     private func mayPass(_ request: borrowing Request) -> Bool {
         switch access {
         case .everybody: return true
         case .keysIfAny where !service.hasKeys: return true
-        case .keysIfAny, .keysOnly:
-            return APIKey.hash(in: request).map(service.isKey(hash:)) ?? false
+        case .keysIfAny, .keysOnly: return hasKey(request)
         }
+    }
+
+    /// A key that came before on the connection is compared with that one; any other is hashed and
+    /// looked for. The version is read first, so that a key is never remembered for longer than the
+    /// set that it was found in.
+    private func hasKey(_ request: borrowing Request) -> Bool {
+        guard let text = APIKey.text(in: request) else { return false }
+        let version = service.keysVersion
+        if request.hasAccepted(text, version: version) { return true }
+        guard service.isKey(hash: APIKey.hash(of: text)) else { return false }
+        request.rememberAccepted(text, version: version)
+        return true
     }
 
     // MARK: Look-ups
 
-    private func card(_ id: CardID, _ request: borrowing Request) throws -> Response {
-        var json = JSONBytes()
-        let found: Void? = try service.withCard(id) { CardJSON.append($0, to: &json) }
-        guard found != nil else { return Problem.unknownCard.response }
-        let tag = EntityTag.of(json.bytes)
-        var isKnown = false
-        request.forEachHeader("If-None-Match") { value in
-            isKnown = isKnown || EntityTag.matches(tag, ifNoneMatch: value)
+    @inline(__always)
+    private func card(
+        _ id: CardID, _ request: borrowing Request, _ reply: inout Reply
+    ) throws {
+        let isFound = try service.lendCard(id) { CardJSON.append($0, to: &reply.body) }
+        guard isFound else {
+            return reply.use(prepared.unknownCard, worker: request.worker)
         }
+        let hash = EntityTag.hash(of: reply.body.bytes)
         // A 304 has its body too, which libmicrohttpd keeps back: RFC 9110, 8.6 allows it no other
         // Content-Length than that of the 200 in its place, and without a body that would be 0.
-        var response =
-            isKnown
-            ? Response(status: 304, body: json.bytes)
-            : Response(status: 200, contentType: "application/json", body: json.bytes)
-        tag.withUnsafeBufferPointer { response.addHeader("ETag", bytes: $0) }
-        response.addHeader("Cache-Control", "private, no-cache")
-        return response
+        // Two calls: choosing an object first would count a reference to what all workers share.
+        if request.headerCount(.ifNoneMatch) > 0, Self.isKnown(hash, request) {
+            reply.use(notModified, worker: request.worker) { EntityTag.write(hash, to: $0) }
+        } else {
+            reply.use(cardReply, worker: request.worker) { EntityTag.write(hash, to: $0) }
+        }
     }
 
-    private func cards(_ request: borrowing Request) throws -> Response {
+    private static func isKnown(_ hash: UInt64, _ request: borrowing Request) -> Bool {
+        let tag = [UInt8](unsafeUninitializedCapacity: EntityTag.byteCount) { buffer, count in
+            guard let base = buffer.baseAddress else { return }
+            EntityTag.write(hash, to: base)
+            count = EntityTag.byteCount
+        }
+        var isKnown = false
+        request.forEachHeader(.ifNoneMatch) { value in
+            isKnown = isKnown || EntityTag.matches(tag, ifNoneMatch: value)
+        }
+        return isKnown
+    }
+
+    private func cards(_ request: borrowing Request, _ reply: inout Reply) throws {
         let parameters = RequestParameters(query: request.query)
         guard let text = try parameters.text("phone") else {
             throw RequestParameters.Failure("The parameter 'phone' is missing.")
@@ -137,12 +172,14 @@ public final class CardAPI: Sendable {
         if let cursor = try parameters.text("cursor") {
             after = try RequestParameters.card(cursor, called: "cursor")
         }
-        let body = try CardPage.json(
-            phone: phone, after: after, limit: limit, from: service.withCards)
-        return personalJSON(body)
+        try CardPage.append(
+            phone: phone, after: after, limit: limit, from: service.withCards, to: &reply.body)
+        Self.personalJSON(&reply)
     }
 
-    private func history(_ id: CardID, _ request: borrowing Request) throws -> Response {
+    private func history(
+        _ id: CardID, _ request: borrowing Request, _ reply: inout Reply
+    ) throws {
         let parameters = RequestParameters(query: request.query)
         let limit = try parameters.limit(
             default: HistoryPage.limitDefault, max: HistoryPage.limitMax)
@@ -154,13 +191,14 @@ public final class CardAPI: Sendable {
             cursor = found
         }
         guard let history = try service.history(of: id) else {
-            return Problem.unknownCard.response
+            return reply.use(prepared.unknownCard, worker: request.worker)
         }
-        return personalJSON(HistoryPage.json(of: id, history, after: cursor, limit: limit))
+        HistoryPage.append(id, history, after: cursor, limit: limit, to: &reply.body)
+        Self.personalJSON(&reply)
     }
 
     /// The call that earlier systems offered, with its shape of answers and errors.
-    private func cardStatus(_ request: borrowing Request) throws -> Response {
+    private func cardStatus(_ request: borrowing Request, _ reply: inout Reply) throws {
         let parameters = RequestParameters(query: request.query)
         let card = try parameters.text("card_id").map { text in
             try RequestParameters.card(text, called: "card_id")
@@ -168,42 +206,52 @@ public final class CardAPI: Sendable {
         let phone = try parameters.text("user_mobile").map { text in
             try parameters.phone(text, called: "user_mobile", defaultRegion: defaultRegion)
         }
-        var json = JSONBytes()
         var count = 0
-        func append(_ view: borrowing CardView) {
+        func append(_ view: borrowing CardView, to json: inout ByteBuffer) {
             if count > 0 { json.raw(",") }
             CardJSON.appendStatusEntry(view, to: &json)
             count += 1
         }
-        json.raw("{\"status\":\"success\",\"data\":[")
+        reply.body.raw("{\"status\":\"success\",\"data\":[")
         switch (card, phone) {
         case (nil, nil):
-            return Self.cardStatusError("Please provide either card_id or user_mobile.")
+            return Self.cardStatusError(
+                "Please provide either card_id or user_mobile.", &reply)
         case (let card?, let phone):
             _ = try service.withCard(card) { view in
-                if phone == nil || view.phone == phone { append(view) }
+                if phone == nil || view.phone == phone { append(view, to: &reply.body) }
             }
         case (nil, let phone?):
-            try service.withCards(phone: phone, limit: CardPage.limitMax) { append($0) }
+            try service.withCards(phone: phone, limit: CardPage.limitMax) {
+                append($0, to: &reply.body)
+            }
         }
-        json.raw("]}")
-        return personalJSON(json.bytes)
+        reply.body.raw("]}")
+        Self.personalJSON(&reply)
     }
 
-    private static func cardStatusError(_ message: String) -> Response {
-        var json = JSONBytes()
-        json.raw("{\"status\":\"error\",\"message\":")
-        json.string(message)
-        json.raw("}")
-        return Response(status: 400, contentType: "application/json", body: json.bytes)
+    private static func cardStatusError(_ message: String, _ reply: inout Reply) {
+        reply.reset()
+        reply.status = 400
+        reply.contentType = "application/json"
+        reply.body.raw("{\"status\":\"error\",\"message\":")
+        reply.body.string(message)
+        reply.body.raw("}")
     }
 
+    /// Nearly all IDs are written without escapes, and then they are read where they lie.
+    @inline(__always)
     private func pathSegment(
         _ path: UnsafeBufferPointer<UInt8>, _ captures: Router.Captures
     ) throws -> CardID {
+        let segment = UnsafeBufferPointer(rebasing: path[captures[0]])
+        if let id = CardID(plain: segment.span) { return id }
+        return try Self.unusualCard(segment)
+    }
+
+    private static func unusualCard(_ segment: UnsafeBufferPointer<UInt8>) throws -> CardID {
         var decoded: [UInt8] = []
         do {
-            let segment = UnsafeBufferPointer(rebasing: path[captures[0]])
             try PercentDecoding.decode(segment: segment, into: &decoded)
         } catch {
             throw RequestParameters.Failure("card_id is not percent-encoded correctly.")
@@ -213,31 +261,36 @@ public final class CardAPI: Sendable {
 
     // MARK: About the server
 
-    private func ready(_ request: borrowing Request) -> Response {
-        if request.isDraining { return Problem.notReady("The server is stopping.").response }
-        if let reason = service.unreadiness { return Problem.notReady(reason).response }
-        var json = JSONBytes()
-        json.raw("{\"status\":\"ready\",\"answers_from\":")
-        json.raw(service.indexedCards == nil ? "\"store\"}" : "\"memory\"}")
-        return Response(status: 200, contentType: "application/json", body: json.bytes)
+    private func ready(_ request: borrowing Request, _ reply: inout Reply) {
+        if request.isDraining {
+            return Problem.notReady("The server is stopping.").write(to: &reply)
+        }
+        if let reason = service.unreadiness {
+            return Problem.notReady(reason).write(to: &reply)
+        }
+        reply.contentType = "application/json"
+        reply.body.raw("{\"status\":\"ready\",\"answers_from\":")
+        if service.indexedCards == nil {
+            reply.body.raw("\"store\"}")
+        } else {
+            reply.body.raw("\"memory\"}")
+        }
     }
 
-    private func metricsText() throws -> Response {
-        Response(
-            status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8",
-            body: metrics.text(service: service, statistics: try service.store.statistics()))
+    private func metricsText(_ reply: inout Reply) throws {
+        reply.contentType = "text/plain; version=0.0.4; charset=utf-8"
+        reply.body.append(
+            metrics.text(service: service, statistics: try service.store.statistics()))
     }
 
-    private func json(_ document: StaticString) -> Response {
-        let bytes = UnsafeBufferPointer(
-            start: document.utf8Start, count: document.utf8CodeUnitCount)
-        return Response(status: 200, contentType: "application/json", body: Array(bytes))
+    private static func json(_ document: StaticString, _ reply: inout Reply) {
+        reply.contentType = "application/json"
+        reply.body.append(document)
     }
 
     /// Personal data must not stay in a shared cache.
-    private func personalJSON(_ body: [UInt8]) -> Response {
-        var response = Response(status: 200, contentType: "application/json", body: body)
-        response.addHeader("Cache-Control", "private, no-cache")
-        return response
+    private static func personalJSON(_ reply: inout Reply) {
+        reply.contentType = "application/json"
+        reply.addHeader("Cache-Control", "private, no-cache")
     }
 }

@@ -1,4 +1,5 @@
 public import CardModel
+public import HTTPFront
 
 /// A page of the cards of one phone: `{"phone","cards":[…],"next"}`.
 public struct CardPage {
@@ -11,12 +12,12 @@ public struct CardPage {
         _ body: (borrowing CardView) throws -> Void
     ) throws -> Void
 
-    /// The page as JSON. One card more than the page holds is looked for, which tells whether there
+    /// Appends the page as JSON. One card more than the page holds is looked for, which tells whether there
     /// is a next page; `next` is the cursor for it, the last ID of this one, or null.
-    public static func json(
-        phone: PhoneNumber, after: CardID? = nil, limit: Int = limitMax, from source: Source
-    ) throws -> [UInt8] {
-        var json = JSONBytes(reserving: 512)
+    public static func append(
+        phone: PhoneNumber, after: CardID? = nil, limit: Int = limitMax, from source: Source,
+        to json: inout ByteBuffer
+    ) throws {
         var count = 0
         var last: CardID?
         var hasMore = false
@@ -36,6 +37,5 @@ public struct CardPage {
         json.raw("],\"next\":")
         if hasMore, let last { json.string(last) } else { json.raw("null") }
         json.raw("}")
-        return json.bytes
     }
 }

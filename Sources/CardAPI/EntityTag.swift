@@ -4,18 +4,42 @@ internal import HTTPFront
 /// A strong entity tag: a hash of the representation's bytes, which are a function of the card's
 /// canonical state, so it is the same on every server with the same events.
 enum EntityTag {
-    /// With its quotes: 18 bytes.
-    static func of(_ representation: [UInt8]) -> [UInt8] {
-        let hash = XXH64.hash(representation.span.bytes)
-        let digits: StaticString = "0123456789abcdef"
-        var tag: [UInt8] = []
-        tag.reserveCapacity(18)
-        tag.append(UInt8(ascii: "\""))
-        for shift in stride(from: 60, through: 0, by: -4) {
-            tag.append(digits.utf8Start[Int((hash >> UInt64(shift)) & 15)])
+    /// With its quotes.
+    static let byteCount = 18
+
+    @inline(__always)
+    static func hash(of representation: UnsafeBufferPointer<UInt8>) -> UInt64 {
+        XXH64.hash(representation.span.bytes)
+    }
+
+    /// Writes the tag of a hash: 16 digits in quotes.
+    @inline(__always)
+    static func write(_ hash: UInt64, to target: UnsafeMutablePointer<UInt8>) {
+        target[0] = UInt8(ascii: "\"")
+        let raw = UnsafeMutableRawPointer(target)
+        raw.storeBytes(of: digits(hash >> 32).bigEndian, toByteOffset: 1, as: UInt64.self)
+        raw.storeBytes(of: digits(hash).bigEndian, toByteOffset: 9, as: UInt64.self)
+        target[17] = UInt8(ascii: "\"")
+    }
+
+    /// The low 32 bits as eight digits, the first in the highest byte. Half-bytes are drawn apart to
+    /// a byte each; adding 6 carries into bit 4 of those above 9, which become letters.
+    @inline(__always)
+    private static func digits(_ value: UInt64) -> UInt64 {
+        var word = value & 0xFFFF_FFFF
+        word = (word | word << 16) & 0x0000_FFFF_0000_FFFF
+        word = (word | word << 8) & 0x00FF_00FF_00FF_00FF
+        word = (word | word << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        let letters = ((word &+ 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101
+        return word &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
+    }
+
+    static func of(_ representation: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
+            guard let base = buffer.baseAddress else { return }
+            write(hash(of: representation), to: base)
+            count = byteCount
         }
-        tag.append(UInt8(ascii: "\""))
-        return tag
     }
 
     /// Whether an `If-None-Match` value names the tag: a list, or `*` for whatever there is. RFC

@@ -1,18 +1,19 @@
 internal import CardModel
+internal import HTTPFront
 
 /// A page of a card's events: `{"card_id","events":[…],"next"}`, in event order.
 enum HistoryPage {
     static let limitMax = 1_000
     static let limitDefault = 100
 
-    static func json(
-        of card: CardID, _ history: CardHistory, after cursor: EventCursor?, limit: Int
-    ) -> [UInt8] {
+    static func append(
+        _ card: CardID, _ history: CardHistory, after cursor: EventCursor?, limit: Int,
+        to json: inout ByteBuffer
+    ) {
         let rest = history.events.drop { event in
             cursor.map { event.identity <= $0.identity } ?? false
         }
         let page = rest.prefix(limit)
-        var json = JSONBytes(reserving: 128 + page.count * 192)
         json.raw("{\"card_id\":")
         json.string(card)
         json.raw(",\"events\":[")
@@ -27,7 +28,6 @@ enum HistoryPage {
             json.raw("null")
         }
         json.raw("}")
-        return json.bytes
     }
 }
 

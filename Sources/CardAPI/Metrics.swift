@@ -10,7 +10,7 @@ internal import Synchronization
 /// `@unchecked Sendable`: the banks are fixed at `init` and hold atomics.
 public final class Metrics: @unchecked Sendable {
     /// Statuses counted by themselves; others are `other`.
-    static let statuses = [200, 304, 400, 401, 404, 405, 413, 500, 503]
+    static let statuses = [200, 304, 400, 401, 404, 405, 413, 415, 429, 500, 503]
     /// Upper bounds of the histogram's buckets.
     static let bucketBoundsMicros: [UInt64] = [
         50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000,
@@ -25,7 +25,8 @@ public final class Metrics: @unchecked Sendable {
     private static let bankSize = (perRoute * Route.allCases.count + 15) / 8 * 8
 
     private let counters: UnsafeMutablePointer<Atomic<UInt64>>
-    private let workers: Int
+    /// How many workers may count.
+    let workers: Int
     private let version: String
     private let processStatistics: @Sendable () -> ProcessStatistics
     private let connections: @Sendable () -> Connections
@@ -87,12 +88,36 @@ public final class Metrics: @unchecked Sendable {
     public func count(worker: Int, routeTag: Int, status: Int, nanos: UInt64) {
         precondition(worker < workers, "metrics are made for the server's workers")
         let bank = counters + worker * Self.bankSize + routeTag * Self.perRoute
-        add(1, to: bank + (Self.statuses.firstIndex(of: status) ?? Self.statuses.count))
-        let bucket =
-            Self.bucketBoundsMicros.firstIndex { nanos <= $0 * 1_000 }
-            ?? Self.bucketBoundsMicros.count
-        add(1, to: bank + Self.bucketsStart + bucket)
+        add(1, to: bank + Self.index(ofStatus: status))
+        add(1, to: bank + Self.bucketsStart + Self.bucket(ofNanos: nanos))
         add(nanos, to: bank + Self.sumIndex)
+    }
+
+    /// Where a status stands in `statuses`; behind them when it does not.
+    @inline(__always)
+    static func index(ofStatus status: Int) -> Int {
+        switch status {
+        case 200: 0
+        case 304: 1
+        case 400: 2
+        case 401: 3
+        case 404: 4
+        case 405: 5
+        case 413: 6
+        case 415: 7
+        case 429: 8
+        case 500: 9
+        case 503: 10
+        default: 11
+        }
+    }
+
+    /// Which bucket counts a time. Nearly all end at the first comparisons.
+    @inline(__always)
+    static func bucket(ofNanos nanos: UInt64) -> Int {
+        if nanos <= 50_000 { return 0 }
+        if nanos <= 100_000 { return 1 }
+        return 2 + bucketBoundsMicros[2...].prefix { nanos > $0 * 1_000 }.count
     }
 
     /// One writer a counter: a load and a store do, without a locked instruction.

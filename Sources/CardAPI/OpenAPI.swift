@@ -733,15 +733,18 @@ enum OpenAPI {
                       "urn:cardstatus:problem:unknown-route",
                       "urn:cardstatus:problem:method-not-allowed",
                       "urn:cardstatus:problem:body-too-large",
+                      "urn:cardstatus:problem:unsupported-media-type",
+                      "urn:cardstatus:problem:too-many-requests",
                       "urn:cardstatus:problem:failed",
-                      "urn:cardstatus:problem:not-ready"
+                      "urn:cardstatus:problem:not-ready",
+                      "urn:cardstatus:problem:busy"
                     ]
                   },
                   "title": {"type": "string", "minLength": 1},
                   "status": {
                     "description": "The answer's status.",
                     "type": "integer",
-                    "enum": [400, 401, 404, 405, 413, 500, 503]
+                    "enum": [400, 401, 404, 405, 413, 415, 429, 500, 503]
                   },
                   "detail": {"type": "string", "minLength": 1}
                 }

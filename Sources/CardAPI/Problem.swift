@@ -36,6 +36,11 @@ struct Problem {
         status: 413, type: "urn:cardstatus:problem:body-too-large", title: "Body too large",
         detail: "The request's body is larger than the server accepts.")
 
+    static let unsupportedMediaType = Problem(
+        status: 415, type: "urn:cardstatus:problem:unsupported-media-type",
+        title: "Unsupported media type",
+        detail: "Content-Type must be application/json or text/plain, in UTF-8.")
+
     static let failed = Problem(
         status: 500, type: "urn:cardstatus:problem:failed", title: "The server failed",
         detail: "The answer could not be read from the store; the server's log says why.")
@@ -46,18 +51,52 @@ struct Problem {
             detail: reason)
     }
 
-    var response: Response {
-        var json = JSONBytes()
-        json.raw("{\"type\":\"")
-        json.raw(type)
-        json.raw("\",\"title\":\"")
-        json.raw(title)
-        json.raw("\",\"status\":")
-        json.integer(status)
-        json.raw(",\"detail\":")
-        json.string(detail)
-        json.raw("}")
-        return Response(
-            status: status, contentType: "application/problem+json", body: json.bytes)
+    static let tooManyRequests = Problem(
+        status: 429, type: "urn:cardstatus:problem:too-many-requests", title: "Too many requests",
+        detail: "This client asks more often than it may; Retry-After says when to ask again.")
+
+    static let busy = Problem(
+        status: 503, type: "urn:cardstatus:problem:busy", title: "Busy",
+        detail: "The server has more work than it can take; Retry-After says when to ask again.")
+
+    /// Says the problem instead of whatever the reply said before.
+    func write(to reply: inout Reply) {
+        reply.reset()
+        reply.status = status
+        reply.contentType = "application/problem+json"
+        reply.body.raw("{\"type\":\"")
+        reply.body.raw(type)
+        reply.body.raw("\",\"title\":\"")
+        reply.body.raw(title)
+        reply.body.raw("\",\"status\":")
+        reply.body.integer(status)
+        reply.body.raw(",\"detail\":")
+        reply.body.string(detail)
+        reply.body.raw("}")
+    }
+}
+
+/// The problems that many clients may have at once, made beforehand.
+struct PreparedProblems {
+    let unknownCard: PreparedReply
+    let noKey: PreparedReply
+    let tooManyRequests: PreparedReply
+    let busy: PreparedReply
+
+    /// - Parameter workers: as many as the server has.
+    init(workers: Int) {
+        unknownCard = PreparedReply(workers: workers) { Problem.unknownCard.write(to: &$0) }
+        noKey = PreparedReply(workers: workers) {
+            Problem.noKey.write(to: &$0)
+            $0.addHeader("WWW-Authenticate", "Bearer realm=\"cardstatus\"")
+        }
+        tooManyRequests = PreparedReply(workers: workers) {
+            Problem.tooManyRequests.write(to: &$0)
+            $0.addHeader("Retry-After", "1")
+        }
+        busy = PreparedReply(workers: workers) {
+            Problem.busy.write(to: &$0)
+            $0.addHeader("Retry-After", "1")
+        }
     }
 }

@@ -41,6 +41,7 @@ public enum Route: Int, CaseIterable, Sendable {
     static func router() -> Router {
         Router(
             allCases.filter { $0 != .unmatched }
-                .map { Router.Route(.get, $0.pattern, tag: $0.rawValue) })
+                .map { Router.Route(.get, $0.pattern, tag: $0.rawValue) },
+            frequent: Route.card.rawValue)
     }
 }

@@ -65,6 +65,58 @@ public struct CardID: Hashable, Comparable, Sendable {
         self.bytes = bytes
     }
 
+    /// The ID in text of 1 to 32 letters, digits, `-` and `_`; nil for all other text, which
+    /// ``parse(_:allowsCardNumbers:)`` may still find an ID in. The same as that, several bytes at a
+    /// time; it does not ask whether the ID looks like a card number.
+    public init?(plain text: Span<UInt8>) {
+        let count = text.count
+        guard count > 0, count <= Self.maxCount else { return nil }
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        let isPlain = text.withUnsafeBytes { bytes in
+            Self.readPlain(&words.0, bytes, 0) && Self.readPlain(&words.1, bytes, 8)
+                && Self.readPlain(&words.2, bytes, 16) && Self.readPlain(&words.3, bytes, 24)
+        }
+        guard isPlain else { return nil }
+        self.init(words: words, count: count)
+    }
+
+    /// The upper-case form of up to eight bytes from `offset` on, as in ``words``; false when one of
+    /// them is not plain. Each test raises the high bit of the bytes that pass it: they are below
+    /// 128, so no addition carries into the next byte.
+    @inline(__always)
+    private static func readPlain(
+        _ target: inout UInt64, _ bytes: UnsafeRawBufferPointer, _ offset: Int
+    ) -> Bool {
+        let rest = bytes.count &- offset
+        guard rest > 0 else { return true }
+        var word: UInt64 = 0
+        var required: UInt64 = 0x8080_8080_8080_8080
+        if rest >= 8 {
+            word = UInt64(
+                bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        } else {
+            let unused = UInt64(8 &* (8 &- rest))
+            if offset > 0 {
+                let last = bytes.loadUnaligned(fromByteOffset: bytes.count &- 8, as: UInt64.self)
+                word = UInt64(bigEndian: last) << unused
+            } else {
+                for byte in bytes { word = word << 8 | UInt64(byte) }
+                word <<= unused
+            }
+            required <<= unused
+        }
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let lower = word | ones &* 0x20
+        let letters = (lower &+ ones &* (0x80 - 0x61)) & ~(lower &+ ones &* (0x80 - 0x7B))
+        let digits = (word &+ ones &* (0x80 - 0x30)) & ~(word &+ ones &* (0x80 - 0x3A))
+        let notHyphen = (word ^ (ones &* 0x2D)) &+ ones &* 0x7F
+        let notUnderscore = (word ^ (ones &* 0x5F)) &+ ones &* 0x7F
+        let plain = letters | digits | ~notHyphen | ~notUnderscore
+        guard word & (ones &* 0x80) == 0, plain & required == required else { return false }
+        target = word & ~((letters & (ones &* 0x80)) >> 2)
+        return true
+    }
+
     /// An ID out of ``words`` that came from one.
     package init(words: (UInt64, UInt64, UInt64, UInt64), count: Int) {
         bytes = ShortBytes(words: words, count: count)

@@ -11,7 +11,18 @@ public enum XXH64 {
     /// To hash several parts as one, give the hash of one as the seed of the next: unlike hashing
     /// their concatenation, that tells `ab`,`c` from `a`,`bc`.
     public static func hash(_ bytes: RawSpan, seed: UInt64 = 0) -> UInt64 {
-        let count = bytes.byteCount
+        bytes.withUnsafeBytes { buffer in
+            // An empty span may have no address.
+            guard let base = buffer.baseAddress else { return avalanche(seed &+ prime5) }
+            return hash(base, count: buffer.count, seed: seed)
+        }
+    }
+
+    /// Every load is of bytes before `count`, as the loops' conditions say; bounds checked at each
+    /// load made this twice as slow.
+    private static func hash(
+        _ bytes: UnsafeRawPointer, count: Int, seed: UInt64
+    ) -> UInt64 {
         var offset = 0
         var hash: UInt64
         if count >= 32 {
@@ -41,13 +52,13 @@ public enum XXH64 {
             offset &+= 8
         }
         if offset &+ 4 <= count {
-            let half = bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self)
+            let half = bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
             let word = UInt64(UInt32(littleEndian: half))
             hash = rotate(hash ^ (word &* prime1), 23) &* prime2 &+ prime3
             offset &+= 4
         }
         while offset < count {
-            let byte = UInt64(bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
+            let byte = UInt64(bytes.load(fromByteOffset: offset, as: UInt8.self))
             hash = rotate(hash ^ (byte &* prime5), 11) &* prime1
             offset &+= 1
         }
@@ -69,10 +80,8 @@ public enum XXH64 {
         (value &<< count) | (value &>> (64 &- count))
     }
 
-    /// `RawSpan` checks the bounds; "unsafe" in its name is about types whose bits can be invalid,
-    /// which an integer's cannot.
-    private static func word64(_ bytes: RawSpan, _ offset: Int) -> UInt64 {
-        UInt64(
-            littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    @inline(__always)
+    private static func word64(_ bytes: UnsafeRawPointer, _ offset: Int) -> UInt64 {
+        UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 }

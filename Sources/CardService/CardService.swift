@@ -20,7 +20,7 @@ public final class CardService: Sendable {
     private let readyWhen: ReadyWhen
     private let wasFilled = Atomic<Bool>(false)
     private let threads = Mutex<[OSThread]>([])
-    private let keySet: Mutex<KeySet>
+    private let keySet: KeySet
     private let onEvent: @Sendable (Event) -> Void
 
     /// What an operator may want to know while the service runs.
@@ -67,7 +67,7 @@ public final class CardService: Sendable {
         filler = IndexFiller(store: store, retryDelayMs: fillRetryDelayMs) { failure, delayMs in
             onEvent(.fillFailed(failure, retryMs: delayMs))
         }
-        keySet = Mutex(try KeySet(reading: store))
+        keySet = try KeySet(reading: store)
         writer = CardWriter(store: store)
     }
 
@@ -152,6 +152,23 @@ public final class CardService: Sendable {
             }
             if let answer { return answer }
         }
+    }
+
+    /// ``withCard(_:_:)`` for who needs no result: says whether the card has a state. Answered from
+    /// memory it allocates nothing and takes no lock.
+    public func lendCard(
+        _ id: CardID, to body: (borrowing CardView) throws -> Void
+    ) throws -> Bool {
+        var answer = Answer.unknown
+        try follower.withIndex { index in
+            answer = try index.lend(id, to: body) ? .found : .absent
+        }
+        if answer != .unknown { return answer == .found }
+        return try withCard(id, body) != nil
+    }
+
+    private enum Answer {
+        case unknown, absent, found
     }
 
     /// Lends the cards whose current phone is `phone`, in the order of their IDs, from the first
@@ -264,22 +281,20 @@ public final class CardService: Sendable {
 
     // MARK: API keys
 
-    /// Whether the store has any API key.
-    public var hasKeys: Bool {
-        keySet.withLock { !$0.hashes.isEmpty }
-    }
+    /// Whether the store has any API key. Takes no lock.
+    public var hasKeys: Bool { !keySet.isEmpty }
+
+    /// Counts up whenever the set of keys changes, at most 50 ms after the store's. Takes no lock.
+    ///
+    /// An answer of ``isKey(hash:)`` holds while this is what it was before the question.
+    public var keysVersion: UInt64 { keySet.version }
 
     /// Whether the SHA-256 is that of a key that is valid now, or was so 50 ms ago.
-    public func isKey(hash: [UInt8]) -> Bool {
-        keySet.withLock { $0.hashes.contains(hash) }
-    }
+    public func isKey(hash: [UInt8]) -> Bool { keySet.contains(hash) }
 
     private func refreshKeys() {
         do {
-            let version = try store.keysVersion()
-            guard version != keySet.withLock({ $0.version }) else { return }
-            let new = try KeySet(reading: store)
-            keySet.withLock { $0 = new }
+            try keySet.refresh(from: store)
         } catch {
             onEvent(.problem(error))
         }
@@ -287,24 +302,10 @@ public final class CardService: Sendable {
 
     /// Reads the keys again, whatever their version says.
     func prepareKeys() throws -> PreparedSetting {
-        let new = try KeySet(reading: store)
+        let new = try KeySet.read(store)
         return PreparedSetting { [self] in
-            keySet.withLock { keys in
-                // The writer's thread may have read later ones meanwhile.
-                if new.version >= keys.version { keys = new }
-                return "read \(new.hashes.count) API keys"
-            }
-        }
-    }
-
-    private struct KeySet: Sendable {
-        let version: UInt64
-        let hashes: Set<[UInt8]>
-
-        /// The version is read first: keys that change in between are read again the next time.
-        init(reading store: CardStore) throws {
-            version = try store.keysVersion()
-            hashes = Set(try store.keys().map(\.hash))
+            keySet.replace(with: new)
+            return "read \(new.hashes.count) API keys"
         }
     }
 }

@@ -46,6 +46,15 @@ final class IndexFollower: @unchecked Sendable {
         }
     }
 
+    /// ``withCurrent(_:)`` without a result; `body` is not called while there is no index.
+    @inline(__always)
+    func withIndex(_ body: (CardIndex) throws -> Void) rethrows {
+        try CardIndex.read {
+            guard let pointer = published.load(ordering: .acquiring) else { return }
+            try Unmanaged<CardIndex>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
+        }
+    }
+
     /// The same index to keep, for what takes its time.
     var current: CardIndex? {
         withCurrent { $0 }

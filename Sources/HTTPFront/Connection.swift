@@ -1,115 +1,15 @@
-import CMicroHTTPD
-import Glibc
-
 // What we keep for a connection and for the request on it.
 //
 // Memory: one `Connection` lies in memory of its own from libmicrohttpd's "connection started"
 // notice to its "connection closed" notice; libmicrohttpd keeps the pointer as the socket context.
-// Its buffers are kept from request to request, so that a keep-alive connection allocates once.
-// Only the connection's worker touches it.
+// Its buffers are kept from request to request, so that a request on a kept connection allocates
+// nothing here. The reply's body is sent from its buffer, which is left alone from the moment the
+// reply is queued until the request is completed. Only the connection's worker touches it.
+//
+// Size: an idle connection keeps at most `keptTargetBytes` + `keptReplyBytes` + `keptBodyBytes`
+// besides this struct and libmicrohttpd's pool.
 
-/// Bytes in C memory that grow by doubling and are kept for the next request.
-struct ByteBuffer {
-    private var start: UnsafeMutablePointer<UInt8>?
-    private(set) var count = 0
-    private(set) var capacity = 0
-
-    var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: start, count: count) }
-
-    /// False when the system has no memory; nothing is changed then.
-    mutating func append(_ source: UnsafeRawPointer, count added: Int) -> Bool {
-        if added > capacity - count {
-            var wanted = max(capacity * 2, 256)
-            while wanted < count + added { wanted *= 2 }
-            guard let grown = realloc(start, wanted) else { return false }
-            start = grown.assumingMemoryBound(to: UInt8.self)
-            capacity = wanted
-        }
-        if added > 0, let start {
-            memcpy(start + count, source, added)
-            count += added
-        }
-        return true
-    }
-
-    /// Empties it; memory beyond `kept` bytes is given back.
-    mutating func clear(keeping kept: Int) {
-        count = 0
-        if capacity > kept { release() }
-    }
-
-    mutating func release() {
-        free(start)
-        start = nil
-        count = 0
-        capacity = 0
-    }
-}
-
-/// A header in memory of the connection's pool, valid until the request is completed.
-struct HeaderField {
-    var name: UnsafeBufferPointer<UInt8>
-    var value: UnsafeBufferPointer<UInt8>
-
-    /// Without the white space that RFC 9112, 5.1 leaves out of a value; libmicrohttpd takes off
-    /// only what stands in front.
-    var trimmedValue: UnsafeBufferPointer<UInt8> {
-        var count = value.count
-        while count > 0, value[count - 1] == 0x20 || value[count - 1] == 0x09 { count -= 1 }
-        return UnsafeBufferPointer(rebasing: value[..<count])
-    }
-
-    func hasName(_ other: StaticString) -> Bool {
-        guard name.count == other.utf8CodeUnitCount else { return false }
-        for index in 0..<name.count
-        where lowercased(name[index]) != lowercased(other.utf8Start[index]) { return false }
-        return true
-    }
-
-    private func lowercased(_ byte: UInt8) -> UInt8 {
-        byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte
-    }
-}
-
-/// A request's headers in order.
-struct HeaderTable {
-    private var start: UnsafeMutablePointer<HeaderField>?
-    private var count = 0
-    private var capacity = 0
-
-    var fields: UnsafeBufferPointer<HeaderField> {
-        UnsafeBufferPointer(start: start, count: count)
-    }
-
-    /// False when the system has no memory.
-    mutating func append(_ field: HeaderField) -> Bool {
-        if count == capacity {
-            let wanted = max(capacity * 2, 16)
-            guard let grown = realloc(start, wanted * MemoryLayout<HeaderField>.stride) else {
-                return false
-            }
-            start = grown.assumingMemoryBound(to: HeaderField.self)
-            capacity = wanted
-        }
-        guard let start else { return false }
-        (start + count).initialize(to: field)
-        count += 1
-        return true
-    }
-
-    mutating func clear() {
-        count = 0
-    }
-
-    mutating func release() {
-        free(start)
-        start = nil
-        count = 0
-        capacity = 0
-    }
-}
-
-struct Connection {
+struct Connection: ~Copyable {
     enum Phase {
         /// Between requests.
         case idle
@@ -123,26 +23,47 @@ struct Connection {
         case outOfMemory
     }
 
-    /// Unretained: the server holds its workers until libmicrohttpd has ended their threads.
-    let worker: Unmanaged<Worker>
+    /// Buffers up to these sizes stay with a connection; larger ones are given back at once.
+    static let keptTargetBytes = 1_024
+    static let keptReplyBytes = 2_048
+    static let keptBodyBytes = 2_048
+
     let workerIndex: Int
     let isLoopbackClient: Bool
+    var isDraining = false
 
     var phase = Phase.idle
     var method = HTTPMethod.other
     var target = ByteBuffer()
     var path = 0..<0
     var headers = HeaderTable()
+    /// The first rule of framing that a header broke.
+    var refusal: Refusal?
     var body = ByteBuffer()
     /// Bytes of the body that arrived, also those beyond the limit, which are not kept.
     var bodyBytesSeen = 0
     var startNanos: UInt64 = 0
-    var status = 0
-    var routeTag = 0
+    var reply = Reply()
+    /// What the reply is sent by, when a template made it.
+    var object: UnsafeMutablePointer<ReplyTemplate.Object>?
+    var credential = AcceptedCredential()
 
-    mutating func release() {
-        target.release()
-        headers.release()
-        body.release()
+    init(workerIndex: Int, isLoopbackClient: Bool) {
+        self.workerIndex = workerIndex
+        self.isLoopbackClient = isLoopbackClient
+    }
+
+    /// Ready for the next request.
+    mutating func clear() {
+        phase = .idle
+        headers.clear()
+        target.clear(keeping: Self.keptTargetBytes)
+        body.clear(keeping: Self.keptBodyBytes)
+        bodyBytesSeen = 0
+        refusal = nil
+        if let object {
+            ReplyTemplate.Pool.giveBack(object)
+            self.object = nil
+        }
     }
 }

@@ -6,44 +6,56 @@ import Glibc
 /// and reads an unknown encoding to the end of the connection; so the rules of RFC 9112, 3.2 and
 /// 6.3, are checked here before anything is answered.
 enum Framing {
-    /// The first rule that the headers break, or nil. `isHTTP10` lifts the need for a `Host`.
+    /// What one header alone may break; called for each in order, until one does.
+    @inline(__always)
     static func refusal(
-        method: HTTPMethod, isHTTP10: Bool, headers: UnsafeBufferPointer<HeaderField>,
+        ofHeader header: RequestHeader?, _ name: UnsafeBufferPointer<UInt8>,
+        _ value: UnsafeBufferPointer<UInt8>, before headers: borrowing HeaderTable
+    ) -> Refusal? {
+        // A name that we know is a token.
+        guard let header else { return isToken(name) ? nil : .invalidHeaderName }
+        switch header {
+        case .contentLength:
+            if headers.contains(.contentLength) { return .repeatedContentLength }
+            return number(value) == nil ? .invalidContentLength : nil
+        case .transferEncoding:
+            let isFirst = !headers.contains(.transferEncoding)
+            return isFirst && isChunked(value) ? nil : .unsupportedTransferEncoding
+        case .host:
+            return headers.contains(.host) ? .invalidHost : nil
+        default:
+            return nil
+        }
+    }
+
+    /// The first rule that the headers break together, when none breaks one alone.
+    @inline(__always)
+    static func refusal(
+        method: HTTPMethod, version: UnsafePointer<CChar>, headers: borrowing HeaderTable,
         maxBodyBytes: Int
     ) -> Refusal? {
-        var hosts = 0
-        var contentLength: Int?
-        var transferEncodings = 0
-        for field in headers {
-            guard isToken(field.name) else { return .invalidHeaderName }
-            // Few names have these lengths, so most headers cost no comparison.
-            switch field.name.count {
-            case 4 where field.hasName("Host"):
-                hosts += 1
-            case 14 where field.hasName("Content-Length"):
-                guard contentLength == nil else { return .repeatedContentLength }
-                guard let length = number(field.value) else { return .invalidContentLength }
-                contentLength = length
-            case 17 where field.hasName("Transfer-Encoding"):
-                guard isHTTP10 == false, isChunked(field.value) else {
-                    return .unsupportedTransferEncoding
-                }
-                transferEncodings += 1
-            default:
-                break
-            }
-        }
-        if transferEncodings > 1 { return .unsupportedTransferEncoding }
-        if transferEncodings > 0, contentLength != nil { return .contentLengthWithTransferEncoding }
-        if hosts > 1 || (hosts == 0 && !isHTTP10) { return .invalidHost }
-        let hasBody = transferEncodings > 0 || (contentLength ?? 0) > 0
+        if !headers.contains(.host), strcmp(version, "HTTP/1.0") != 0 { return .invalidHost }
+        let hasEncoding = headers.contains(.transferEncoding)
+        guard hasEncoding || headers.contains(.contentLength) else { return nil }
+        return bodyRefusal(
+            method, version, hasEncoding, headers.first(.contentLength).flatMap(number),
+            maxBodyBytes)
+    }
+
+    private static func bodyRefusal(
+        _ method: HTTPMethod, _ version: UnsafePointer<CChar>, _ hasEncoding: Bool,
+        _ contentLength: Int?, _ maxBodyBytes: Int
+    ) -> Refusal? {
+        if hasEncoding, strcmp(version, "HTTP/1.0") == 0 { return .unsupportedTransferEncoding }
+        if hasEncoding, contentLength != nil { return .contentLengthWithTransferEncoding }
+        let hasBody = hasEncoding || (contentLength ?? 0) > 0
         if hasBody, method == .get || method == .head { return .unexpectedBody }
         if let contentLength, contentLength > maxBodyBytes { return .bodyTooLarge }
         return nil
     }
 
     /// RFC 9110, 5.6.2. Nearly all names are letters and hyphens, which are tested eight at a time.
-    private static func isToken(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+    static func isToken(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
         if name.count >= 8, allWords(of: name, satisfy: isLettersAndHyphens) { return true }
         if name.count >= 4, name.count < 8 {
             let bytes = UnsafeRawBufferPointer(name)
@@ -113,7 +125,18 @@ enum Framing {
     }
 
     private static func isChunked(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
-        HeaderField(name: value, value: value).hasName("chunked")
+        hasText(value, "chunked")
+    }
+
+    /// Whether a text is this one, letters in either case.
+    private static func hasText(
+        _ text: UnsafeBufferPointer<UInt8>, _ expected: StaticString
+    ) -> Bool {
+        guard text.count == expected.utf8CodeUnitCount, let base = text.baseAddress else {
+            return false
+        }
+        return strncasecmp(
+            Reply.characters(base), Reply.characters(expected.utf8Start), text.count) == 0
     }
 
     /// No space and no control character: either would let a target be read as two parts of the
@@ -142,7 +165,7 @@ enum Framing {
             let count = scheme.utf8CodeUnitCount
             guard target.count > count else { continue }
             let candidate = UnsafeBufferPointer(rebasing: target[..<count])
-            guard HeaderField(name: candidate, value: candidate).hasName(scheme) else { continue }
+            guard hasText(candidate, scheme) else { continue }
             var end = count
             while end < target.count, target[end] != UInt8(ascii: "/"),
                 target[end] != UInt8(ascii: "?")

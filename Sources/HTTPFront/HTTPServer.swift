@@ -9,7 +9,10 @@ import Synchronization
 /// meanwhile.
 public final class HTTPServer: Sendable {
     /// Answers a request. Runs on the request's worker.
-    public typealias Handler = @Sendable (borrowing Request) -> Response
+    public typealias Handler = @Sendable (borrowing Request, inout Reply) -> Void
+
+    /// Answers a request that never reaches the handler.
+    public typealias RefusalHandler = @Sendable (Refusal, inout Reply) -> Void
 
     /// Called once for every answered request when its last byte has been handed to the system, or
     /// when the connection broke before that. `nanos` runs from the complete request line to this
@@ -50,7 +53,7 @@ public final class HTTPServer: Sendable {
     public init(
         configuration: Configuration,
         errorLog: @escaping ErrorLog,
-        refusalResponse: @escaping @Sendable (Refusal) -> Response = { Response(refusal: $0) },
+        refuse: @escaping RefusalHandler = { $1.refuse($0) },
         onCompleted: @escaping CompletionHook = { _, _, _, _ in },
         handler: @escaping Handler
     ) throws(HTTPServerError) {
@@ -60,7 +63,7 @@ public final class HTTPServer: Sendable {
         BrokenPipeSignal.ignore()
         LibraryPanic.report(to: errorLog)
         let shared = ServerShared(
-            handler: handler, refusalResponse: refusalResponse, onCompleted: onCompleted,
+            handler: handler, refuse: refuse, onCompleted: onCompleted,
             errorLog: errorLog, maxBodyBytes: configuration.maxBodyBytes)
         self.shared = shared
         shutdownGraceMs = configuration.shutdownGraceMs

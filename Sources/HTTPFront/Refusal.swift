@@ -39,13 +39,11 @@ public enum Refusal: Sendable, CaseIterable {
     }
 }
 
-extension Response {
+extension Reply {
     /// The plain answer to a refused request.
-    public init(refusal: Refusal) {
-        let detail = refusal.detail
-        self.init(
-            status: refusal.status, contentType: "text/plain; charset=utf-8",
-            body: Array(
-                UnsafeBufferPointer(start: detail.utf8Start, count: detail.utf8CodeUnitCount)))
+    public mutating func refuse(_ refusal: Refusal) {
+        status = refusal.status
+        contentType = "text/plain; charset=utf-8"
+        body.append(refusal.detail)
     }
 }

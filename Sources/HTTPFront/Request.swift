@@ -1,5 +1,3 @@
-import CMicroHTTPD
-
 /// A request while its handler runs.
 ///
 /// It can be neither copied nor kept, and every buffer that it hands out points into memory of the
@@ -15,50 +13,40 @@ public struct Request: ~Copyable {
     public var method: HTTPMethod { connection.pointee.method }
 
     /// The target as the client sent it: still percent-encoded, with the query, without a fragment.
-    public var target: UnsafeBufferPointer<UInt8> {
-        connection.pointee.target.bytes
-    }
+    public var target: UnsafeBufferPointer<UInt8> { connection.pointee.target.bytes }
 
     /// The target before `?`, percent-encoded. Of an absolute target (`http://host/path`) only the
     /// path.
     public var path: UnsafeBufferPointer<UInt8> {
-        let state = connection
-        return UnsafeBufferPointer(rebasing: state.pointee.target.bytes[state.pointee.path])
+        let range = connection.pointee.path
+        return UnsafeBufferPointer(rebasing: connection.pointee.target.bytes[range])
     }
 
     /// The target after `?`, percent-encoded; empty when there is none.
     public var query: Query {
-        let state = connection
+        let start = connection.pointee.path.upperBound
         return Query(
-            UnsafeBufferPointer(
-                rebasing: state.pointee.target.bytes[state.pointee.path.upperBound...].dropFirst()))
+            UnsafeBufferPointer(rebasing: connection.pointee.target.bytes[start...].dropFirst()))
     }
 
     /// The whole body; empty when there is none.
     public var body: UnsafeBufferPointer<UInt8> { connection.pointee.body.bytes }
 
     /// The value of the first header of this name, in any case, or nil.
-    public func header(_ name: StaticString) -> UnsafeBufferPointer<UInt8>? {
-        for field in connection.pointee.headers.fields where field.hasName(name) {
-            return field.trimmedValue
-        }
-        return nil
+    public func header(_ header: RequestHeader) -> UnsafeBufferPointer<UInt8>? {
+        connection.pointee.headers.first(header).map(HeaderTable.trimmed)
     }
 
     /// Calls `body` with the value of every header of this name, in order.
     public func forEachHeader(
-        _ name: StaticString, _ body: (UnsafeBufferPointer<UInt8>) -> Void
+        _ header: RequestHeader, _ body: (UnsafeBufferPointer<UInt8>) -> Void
     ) {
-        for field in connection.pointee.headers.fields where field.hasName(name) {
-            body(field.trimmedValue)
-        }
+        connection.pointee.headers.forEach(header) { body(HeaderTable.trimmed($0)) }
     }
 
     /// How often a header occurs, for callers to whom a repeated one is an error.
-    public func headerCount(_ name: StaticString) -> Int {
-        var count = 0
-        forEachHeader(name) { _ in count += 1 }
-        return count
+    public func headerCount(_ header: RequestHeader) -> Int {
+        connection.pointee.headers.count(header)
     }
 
     /// Which worker runs the handler: 0 to `HTTPServer.workerCount` - 1. A worker runs one handler
@@ -72,7 +60,56 @@ public struct Request: ~Copyable {
     public var isLoopbackClient: Bool { connection.pointee.isLoopbackClient }
 
     /// Whether the server is stopping, which a readiness probe must be told.
-    public var isDraining: Bool {
-        connection.pointee.worker._withUnsafeGuaranteedRef { $0.shared.isDraining }
+    public var isDraining: Bool { connection.pointee.isDraining }
+
+    // MARK: Credentials
+
+    /// Whether this credential was remembered on this connection with this version.
+    public func hasAccepted(
+        _ credential: UnsafeBufferPointer<UInt8>, version: UInt64
+    ) -> Bool {
+        connection.pointee.credential.isEqual(credential, version: version)
+    }
+
+    /// Remembers a credential that was accepted, until another takes its place. `version` is the
+    /// caller's; it must change whenever a credential may have become invalid.
+    public func rememberAccepted(
+        _ credential: UnsafeBufferPointer<UInt8>, version: UInt64
+    ) {
+        connection.pointee.credential.remember(credential, version: version)
+    }
+}
+
+// MARK: - Without a socket
+
+extension Request {
+    /// A request for tests of handlers: no server, no socket. Header names that nothing asks for
+    /// are ignored, as they are in a real request.
+    package static func withTesting<R>(
+        _ method: HTTPMethod, _ target: [UInt8],
+        headers: [(name: RequestHeader, value: [UInt8])] = [], body: [UInt8] = [],
+        isLoopbackClient: Bool = true,
+        _ run: (borrowing Request, inout Reply) throws -> R
+    ) rethrows -> R {
+        let state = UnsafeMutablePointer<Connection>.allocate(capacity: 1)
+        state.initialize(to: Connection(workerIndex: 0, isLoopbackClient: isLoopbackClient))
+        var values: [UnsafeMutableBufferPointer<UInt8>] = []
+        defer {
+            for value in values { value.deallocate() }
+            state.deinitialize(count: 1)
+            state.deallocate()
+        }
+        state.pointee.method = method
+        state.pointee.target.append(target)
+        state.pointee.path = Framing.path(of: state.pointee.target.bytes)
+        state.pointee.body.append(body)
+        for header in headers {
+            let value = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: header.value.count)
+            _ = value.initialize(from: header.value)
+            values.append(value)
+            state.pointee.headers.append(header.name, UnsafeBufferPointer(value))
+        }
+        var reply = Reply()
+        return try run(Request(connection: state), &reply)
     }
 }

@@ -5,7 +5,7 @@ import Synchronization
 /// What all workers of a server read. Immutable but for the two flags of stopping.
 final class ServerShared: Sendable {
     let handler: HTTPServer.Handler
-    let refusalResponse: @Sendable (Refusal) -> Response
+    let refuse: HTTPServer.RefusalHandler
     let onCompleted: HTTPServer.CompletionHook
     let errorLog: HTTPServer.ErrorLog
     let maxBodyBytes: Int
@@ -17,13 +17,13 @@ final class ServerShared: Sendable {
 
     init(
         handler: @escaping HTTPServer.Handler,
-        refusalResponse: @escaping @Sendable (Refusal) -> Response,
+        refuse: @escaping HTTPServer.RefusalHandler,
         onCompleted: @escaping HTTPServer.CompletionHook,
         errorLog: @escaping HTTPServer.ErrorLog,
         maxBodyBytes: Int
     ) {
         self.handler = handler
-        self.refusalResponse = refusalResponse
+        self.refuse = refuse
         self.onCompleted = onCompleted
         self.errorLog = errorLog
         self.maxBodyBytes = maxBodyBytes
@@ -62,7 +62,7 @@ final class Worker: Sendable {
     init(index: Int, shared: ServerShared) {
         self.index = index
         self.shared = shared
-        handler = { shared.handler($0) }
+        handler = { shared.handler($0, &$1) }
         onCompleted = { shared.onCompleted($0, $1, $2, $3) }
     }
 

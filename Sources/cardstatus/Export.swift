@@ -1,6 +1,7 @@
 import ArgumentParser
 import CardAPI
 import CardStore
+import HTTPFront
 
 /// `cardstatus export`
 struct Export: ParsableCommand {
@@ -28,9 +29,10 @@ struct Export: ParsableCommand {
     func run() throws {
         let store = try self.store.openStore(try self.store.settings(), create: false)
         var result = try output.map { try ResultOutput.file($0) } ?? .standardOutput()
+        var json = ByteBuffer()
         try store.forEachHistory { card, history in
             for event in history.events {
-                var json = JSONBytes()
+                json.removeAll()
                 CardJSON.append(event, of: card, to: &json)
                 json.raw("\n")
                 try result.write(json.bytes)

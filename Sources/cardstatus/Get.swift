@@ -2,6 +2,7 @@ import ArgumentParser
 import CardAPI
 import CardModel
 import CardStore
+import HTTPFront
 
 /// `cardstatus get`
 struct Get: ParsableCommand {
@@ -51,24 +52,26 @@ struct Get: ParsableCommand {
 
     private func printCard(_ id: CardID, _ settings: Settings) throws {
         let store = try self.store.openStore(settings, create: false)
-        var json = JSONBytes()
+        var json = ByteBuffer()
         let found: Swift.Void? = try store.withCard(id) { CardJSON.append($0, to: &json) }
         guard found != nil else {
             throw CommandFailure.failed("nothing that counts is known of card '\(id.text)'")
         }
-        try printLine(json.bytes)
+        try printLine(json)
     }
 
     /// All of them, page by page as one answer.
     private func printCards(of phone: PhoneNumber, _ settings: Settings) throws {
         let store = try self.store.openStore(settings, create: false)
-        try printLine(
-            try CardPage.json(phone: phone, limit: Int.max - 1, from: store.withCards))
+        var json = ByteBuffer()
+        try CardPage.append(
+            phone: phone, limit: Int.max - 1, from: store.withCards, to: &json)
+        try printLine(json)
     }
 
-    private func printLine(_ bytes: [UInt8]) throws {
+    private func printLine(_ json: borrowing ByteBuffer) throws {
         var output = ResultOutput.standardOutput()
-        try output.write(bytes)
+        try output.write(json.bytes)
         try output.line("")
         try output.finish()
     }

@@ -405,9 +405,9 @@ struct Serve: AsyncParsableCommand {
         let server = try HTTPServer(
             configuration: configuration,
             errorLog: { logger.warning("\($0)") },
-            refusalResponse: CardAPI.response(toRefused:),
+            refuse: CardAPI.refuse,
             onCompleted: metrics.count,
-            handler: api.respond)
+            handler: { api.respond(to: $0, &$1) })
         running.set(server)
         return server
     }

@@ -60,8 +60,8 @@ final class APIServer: Sendable {
         configuration.maxBodyBytes = 1_000
         let server = try HTTPServer(
             configuration: configuration, errorLog: { _ in },
-            refusalResponse: CardAPI.response(toRefused:), onCompleted: metrics.count,
-            handler: api.respond)
+            refuse: CardAPI.refuse, onCompleted: metrics.count,
+            handler: { api.respond(to: $0, &$1) })
         (self.directory, self.store, self.service) = (directory, store, service)
         (self.metrics, self.api, self.server) = (metrics, api, server)
         (self.source, problemList) = (source, problems)

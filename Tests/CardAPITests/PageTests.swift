@@ -1,10 +1,19 @@
 import CardModel
+import HTTPFront
 import Testing
 
 @testable import CardAPI
 
 /// Pages of cards and of events, without a store.
 struct PageTests {
+    private static func page(
+        of card: CardID, _ history: CardHistory, after cursor: EventCursor?, limit: Int
+    ) throws -> JSON {
+        var bytes = ByteBuffer()
+        HistoryPage.append(card, history, after: cursor, limit: limit, to: &bytes)
+        return try JSON(parsing: Array(bytes.bytes))
+    }
+
     /// Calls a closure with the made-up cards `C00`, `C01`, … as a store would.
     private static func source(_ count: Int) -> CardPage.Source {
         { phone, after, limit, body in
@@ -31,9 +40,11 @@ struct PageTests {
                 var after: CardID?
                 var pages = 0
                 repeat {
-                    let bytes = try CardPage.json(
-                        phone: phone, after: after, limit: limit, from: Self.source(count))
-                    let page = try JSON(parsing: bytes)
+                    var bytes = ByteBuffer()
+                    try CardPage.append(
+                        phone: phone, after: after, limit: limit, from: Self.source(count),
+                        to: &bytes)
+                    let page = try JSON(parsing: Array(bytes.bytes))
                     let cards = page["cards"]?.elements ?? []
                     #expect(page["phone"] == .string("+971585949014"))
                     ids += cards.compactMap { $0["card_id"]?.text }
@@ -70,9 +81,7 @@ struct PageTests {
                 var cursor: EventCursor?
                 var pages = 0
                 repeat {
-                    let page = try JSON(
-                        parsing: HistoryPage.json(
-                            of: card, history, after: cursor, limit: limit))
+                    let page = try Self.page(of: card, history, after: cursor, limit: limit)
                     let events = page["events"]?.elements ?? []
                     found += events.compactMap { $0["reference"]?.text }
                     pages += 1
@@ -91,9 +100,8 @@ struct PageTests {
         let history = try Self.history(4)
         let gone = try CardFact(
             "C1", .delivered, "2024-01-01T00:00:00Z", feed: "f", reference: "R1")
-        let page = try JSON(
-            parsing: HistoryPage.json(
-                of: card, history, after: EventCursor(identity: gone.event.identity), limit: 9))
+        let page = try Self.page(
+            of: card, history, after: EventCursor(identity: gone.event.identity), limit: 9)
         #expect(page["events"]?.elements.map { $0["reference"]?.text } == ["R2", "R1", "R3"])
     }
 }

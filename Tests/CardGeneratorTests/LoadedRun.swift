@@ -6,6 +6,7 @@ import CardService
 import CardStore
 import CardTesting
 import Foundation
+import HTTPFront
 import Testing
 
 /// A run of the generator, loaded into an empty store by the real loader.
@@ -77,11 +78,12 @@ final class LoadedRun {
         let spelledOut = Set(manifest.firstCards)
         var found: Set<[UInt8]> = []
         _ = try store.forEachCard { card in
-            var json = JSONBytes()
+            var json = ByteBuffer()
             CardJSON.append(card, to: &json)
             digest &+= XXH64.hash(json.bytes.span.bytes)
             cards += 1
-            if spelledOut.contains(json.bytes) { found.insert(json.bytes) }
+            let bytes = Array(json.bytes)
+            if spelledOut.contains(bytes) { found.insert(bytes) }
         }
         #expect(cards == manifest.cards, context, sourceLocation: sourceLocation)
         #expect(digest == manifest.stateDigest, context, sourceLocation: sourceLocation)

@@ -116,3 +116,30 @@ struct CardIDTests {
         }
     }
 }
+
+extension CardIDTests {
+    /// Reading several bytes at a time finds the same ID as reading each, or leaves the text to
+    /// that: every byte at every place of texts of every length.
+    @Test func plain_isWhatParseFinds() throws {
+        for count in 0...34 {
+            for place in 0..<max(count, 1) {
+                for byte in UInt8.min...UInt8.max {
+                    var text = (0..<count).map { UInt8(ascii: "a") + UInt8($0 % 26) }
+                    if count > 0 { text[place] = byte }
+                    guard let plain = CardID(plain: text.span) else {
+                        let isPlain =
+                            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
+                            || (0x61...0x7A).contains(byte) || byte == 0x2D || byte == 0x5F
+                        #expect(!isPlain || count == 0 || count > 32, "\(text)")
+                        continue
+                    }
+                    let parsed = try CardID.parse(text.span, allowsCardNumbers: true)
+                    guard plain == parsed.id else {
+                        Issue.record("\(text) is \(plain.text)")
+                        return
+                    }
+                }
+            }
+        }
+    }
+}

@@ -14,7 +14,7 @@ struct ListeningTests {
 
     private func start(_ configuration: HTTPServer.Configuration) throws -> HTTPServer {
         try HTTPServer(
-            configuration: configuration, errorLog: { _ in }, handler: { TestServer.echo($0) })
+            configuration: configuration, errorLog: { _ in }, handler: { TestServer.echo($0, &$1) })
     }
 
     /// A second server on a port in use is told so, however many workers either has.

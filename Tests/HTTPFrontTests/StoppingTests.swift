@@ -37,9 +37,11 @@ struct StoppingTests {
                 $0.workersPerAddress = workers
                 $0.shutdownGraceMs = 60_000
             },
-            handler: { request in
-                if request.path.count > 1 { gate.wait() }
-                return Response(status: 200, body: request.path.count > 1 ? body : [])
+            handler: { request, reply in
+                if request.path.count > 1 {
+                    gate.wait()
+                    reply.body.append(body)
+                }
             })
         let idle = try test.client()
         #expect(try idle.get("/").status == 200)
@@ -77,9 +79,7 @@ struct StoppingTests {
     @Test func stop_closesConnectionsAfterTheirAnswer_whenTheyGoOnMeanwhile() throws {
         let test = try TestServer(
             { $0.shutdownGraceMs = 60_000 },
-            handler: { request in
-                Response(status: 200, body: Array("\(request.isDraining)".utf8))
-            })
+            handler: { $1.body.append(Array("\($0.isDraining)".utf8)) })
         let slow = try test.client()
         try slow.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na")
         let other = try test.client()
@@ -125,7 +125,7 @@ struct StoppingTests {
     @Test func stop_cutsNoAnswer_whenClientsAreBusy() throws {
         let body = [UInt8](repeating: 98, count: 20_000)
         let test = try TestServer(
-            { $0.workersPerAddress = 2 }, handler: { _ in Response(status: 200, body: body) })
+            { $0.workersPerAddress = 2 }, handler: { $1.body.append(body) })
         let started = Recorder<Int>()
         let clients = (0..<4).map { number in
             Background { () -> Int in

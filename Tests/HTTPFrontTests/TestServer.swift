@@ -17,7 +17,7 @@ final class TestServer: Sendable {
 
     init(
         _ configure: (inout HTTPServer.Configuration) -> Void = { _ in },
-        handler: @escaping HTTPServer.Handler = { TestServer.echo($0) }
+        handler: @escaping HTTPServer.Handler = { TestServer.echo($0, &$1) }
     ) throws {
         var configuration = HTTPServer.Configuration(addresses: [.loopback(port: 0)])
         configuration.connectionLimit = 256
@@ -50,16 +50,15 @@ final class TestServer: Sendable {
     func client() throws -> TestClient { try TestClient(port: port) }
 
     /// `METHOD path|query|body` as the body, and the tag 7.
-    static func echo(_ request: borrowing Request) -> Response {
-        var body = Array("\(request.method.name) ".utf8)
-        body += request.path
-        body.append(UInt8(ascii: "|"))
-        body += request.query.bytes
-        body.append(UInt8(ascii: "|"))
-        body += request.body
-        var response = Response(status: 200, contentType: "text/plain", body: body)
-        response.routeTag = 7
-        return response
+    static func echo(_ request: borrowing Request, _ reply: inout Reply) {
+        reply.contentType = "text/plain"
+        reply.body.append(Array("\(request.method.name) ".utf8))
+        reply.body.append(request.path)
+        reply.body.append(UInt8(ascii: "|"))
+        reply.body.append(request.query.bytes)
+        reply.body.append(UInt8(ascii: "|"))
+        reply.body.append(request.body)
+        reply.routeTag = 7
     }
 }
 

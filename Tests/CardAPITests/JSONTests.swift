@@ -1,14 +1,15 @@
 import CardModel
 import Foundation
+import HTTPFront
 import Testing
 
 @testable import CardAPI
 
-struct JSONBytesTests {
+struct JSONTests {
     private static func string(_ text: String) -> [UInt8] {
-        var json = JSONBytes()
+        var json = ByteBuffer()
         json.string(text)
-        return json.bytes
+        return Array(json.bytes)
     }
 
     private static func parsed(_ json: [UInt8]) throws -> String? {
@@ -28,7 +29,7 @@ struct JSONBytesTests {
     /// A quote, a backslash and control characters are escaped; every other byte stays as it is.
     @Test func string_escapesWhatItMust_byteByByte() {
         for byte in UInt8.min ... .max {
-            var json = JSONBytes()
+            var json = ByteBuffer()
             json.string([byte].span)
             let escaped: [UInt8] =
                 switch byte {
@@ -38,7 +39,7 @@ struct JSONBytesTests {
                 default: [byte]
                 }
             let quote = UInt8(ascii: "\"")
-            #expect(json.bytes == [quote] + escaped + [quote], "byte \(byte)")
+            #expect(Array(json.bytes) == [quote] + escaped + [quote], "byte \(byte)")
         }
     }
 
@@ -53,9 +54,64 @@ struct JSONBytesTests {
         #expect(Array(parsed.utf8) == Array(text.utf8))
     }
 
+    /// Strings of every length, with one byte that must be escaped at every place or none.
+    @Test func string_isReadBack_whateverItsLength() throws {
+        for count in 0...40 {
+            for place in 0...count {
+                for byte in ["\"", "\\", "\u{1F}", "\u{0}", "\u{7F}", " ", "é"] {
+                    var text = String(repeating: "x", count: count)
+                    text.replaceSubrange(
+                        text.index(text.startIndex, offsetBy: place)..., with: byte + "yz")
+                    #expect(try Self.parsed(Self.string(text)) == text)
+                }
+            }
+            let plain = String(repeating: "x", count: count)
+            #expect(Self.string(plain) == Array("\"\(plain)\"".utf8))
+        }
+    }
+
+    /// Every day of the range, and every second of a day, is written as the model writes it.
+    @Test func timestamps_areWrittenAsTheModelWritesThem() throws {
+        var seconds: [Int64] = (0..<86_400).map { 946_684_800 + $0 }
+        seconds += (0..<36_525).map { 946_684_800 + $0 * 86_400 + ($0 % 86_400) }
+        var wrong: [String] = []
+        for second in seconds {
+            let time = try #require(Timestamp(seconds: second))
+            var json = ByteBuffer()
+            json.string(time)
+            if !json.bytes.elementsEqual("\"\(time.iso8601)\"".utf8) { wrong.append(time.iso8601) }
+        }
+        #expect(wrong == [])
+    }
+
+    /// Numbers with every count of digits, at both ends.
+    @Test func phones_haveAllTheirDigits() throws {
+        var limit: UInt64 = 1
+        for count in 1...19 {
+            let last = count == 19 ? 9_999_999_999_999_999_999 : limit * 10 - 1
+            for digits in [limit, limit + 1, last - 1, last] where digits > 0 {
+                let phone = try #require(PhoneNumber(digits: digits))
+                var json = ByteBuffer()
+                json.string(phone)
+                #expect(json.bytes.elementsEqual("\"\(phone.e164)\"".utf8))
+            }
+            limit &*= 10
+        }
+    }
+
+    /// IDs of every length.
+    @Test func cards_areWrittenWhole() throws {
+        for count in 1...32 {
+            let text = String("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345".prefix(count))
+            var json = ByteBuffer()
+            json.string(try CardID(text: text))
+            #expect(json.bytes.elementsEqual("\"\(text)\"".utf8))
+        }
+    }
+
     /// Values of the model, numbers and what is absent.
     @Test func values_areWritten() throws {
-        var json = JSONBytes()
+        var json = ByteBuffer()
         json.raw("[")
         json.stringOrNull([UInt8]().span)
         json.raw(",")
