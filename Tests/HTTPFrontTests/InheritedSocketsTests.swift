@@ -191,8 +191,8 @@ import Testing
             let listeners = try sockets.claim(name: nil).map(Listener.inherited)
             let test = try TestServer(
                 { $0.listeners = listeners },
-                handler: { request in
-                    Response(status: 200, body: Array("\(request.isLoopbackClient)".utf8))
+                handler: { request, reply in
+                    reply.body.append(Array("\(request.isLoopbackClient)".utf8))
                 })
             handed.giveAway()
             #expect(test.server.listenAddresses == [.unix(path)])

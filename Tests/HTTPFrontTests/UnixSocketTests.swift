@@ -15,7 +15,7 @@ struct UnixSocketTests {
 
     private func start(
         workers: Int = 1, mode: UInt32 = 0o660,
-        handler: @escaping HTTPServer.Handler = { TestServer.echo($0) }
+        handler: @escaping HTTPServer.Handler = { TestServer.echo($0, &$1) }
     ) throws -> TestServer {
         try TestServer(
             {
@@ -49,8 +49,8 @@ struct UnixSocketTests {
     /// is made, and is gone in the end.
     @Test(arguments: [UInt32(0o660), 0o666, 0o600])
     func start_servesAndCleansUp_whenThePathIsFree(mode wanted: UInt32) throws {
-        let test = try start(mode: wanted) { request in
-            Response(status: 200, body: Array("\(request.isLoopbackClient)".utf8))
+        let test = try start(mode: wanted) { request, reply in
+            reply.body.append(Array("\(request.isLoopbackClient)".utf8))
         }
         #expect(test.server.listenAddresses == [.unix(path)])
         #expect(try folder.names == ["http.sock"])
