@@ -156,7 +156,7 @@ let package = Package(
         .testTarget(
             name: "LoadTestTests",
             dependencies: [
-                "CardTesting", "LoadTest", "cardstatus", "CardGenerator",
+                "CardTesting", "LoadTest", "CardGenerator",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
             swiftSettings: settings),

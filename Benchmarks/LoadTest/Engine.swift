@@ -343,7 +343,7 @@ extension Engine {
         let sent = System.send(
             connection.pointee.descriptor,
             connection.pointee.output + connection.pointee.outputStart, count)
-        if sent > 0 { outcome.bytesSent += sent }
+        if sent > 0, nowNs >= measureNs { outcome.bytesSent += sent }
         if sent == count {
             connection.pointee.outputStart = 0
             connection.pointee.outputEnd = 0
@@ -450,7 +450,7 @@ extension Engine {
             end(place, received == 0 ? .endedByServer : .reset, nowNs)
             return
         }
-        outcome.bytesReceived += received
+        if nowNs >= measureNs { outcome.bytesReceived += received }
         let count = filled + received
         var position = 0
         while true {
