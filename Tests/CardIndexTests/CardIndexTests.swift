@@ -101,8 +101,8 @@ struct CardIndexTests {
         return true
     }
 
-    /// An ID is found by all of its bytes: not by one that differs in one place, though the two have
-    /// one hash, and not by a part of it.
+    /// An ID is found by all of its bytes: not by one that differs in one place, though the two
+    /// have one hash, and not by a part of it.
     @Test func withCard_findsNothing_forAnIDThatIsAlmostTheSame() throws {
         for count in 1...CardID.maxCount {
             let bytes = (0..<count).map { UInt8(ascii: "A") + UInt8($0 % 26) }
@@ -245,8 +245,8 @@ struct CardIndexTests {
         #expect(index.checkInvariants() == [])
     }
 
-    /// A filled index is what insertion would have made of it, for any count of cards, with growth and
-    /// crowds, and takes changes afterwards.
+    /// A filled index is what insertion would have made of it, for any count of cards, with growth
+    /// and crowds, and takes changes afterwards.
     @Test(arguments: [0, 1, 2, 31, 32, 33, 64, 65, 5_000])
     func fill_addsWhatInsertWould(_ count: Int) throws {
         let ids = makeIDs(0..<count).sorted()

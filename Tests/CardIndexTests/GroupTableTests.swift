@@ -25,8 +25,8 @@ struct GroupTableTests {
         }
     }
 
-    /// A search leads to every record that was inserted and to none that was removed, and the counts
-    /// stay right, in a table filled to its limit with hashes that collide.
+    /// A search leads to every record that was inserted and to none that was removed, and the
+    /// counts stay right, in a table filled to its limit with hashes that collide.
     @Test(arguments: Hashes.allCases)
     func searches_findWhatIsThere_whenHashesCollide(_ hashes: Hashes) throws {
         let seed = SeededGenerator.newSeed()

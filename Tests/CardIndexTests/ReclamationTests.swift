@@ -92,7 +92,8 @@ struct ReclamationTests {
         try expectReuse(index, ids, &version)
     }
 
-    /// Waits for readers of tests that run beside this one, and then for no more memory being taken.
+    /// Waits for readers of tests that run beside this one, and then until no more memory
+    /// is taken.
     private func expectReuse(
         _ index: CardIndex, _ ids: [CardID], _ version: inout UInt32
     ) throws {
