@@ -90,6 +90,7 @@ public final class CardAPI: Sendable {
             case .unmatched: Problem.unknownRoute.write(to: &reply)
             case .card: try card(pathSegment(path, captures), request, &reply)
             case .cards: try cards(request, &reply)
+            case .batch: try batch(request, &reply)
             case .history: try history(pathSegment(path, captures), request, &reply)
             case .cardStatus: try cardStatus(request, &reply)
             case .health: Self.json("{\"status\":\"ok\"}", &reply)
@@ -100,6 +101,8 @@ public final class CardAPI: Sendable {
         } catch let failure as RequestParameters.Failure {
             if route == .cardStatus { return Self.cardStatusError(failure.message, &reply) }
             Problem.malformed(failure.message).write(to: &reply)
+        } catch let error as BatchError {
+            Problem(error).write(to: &reply)
         } catch {
             onProblem(route, error)
             Problem.failed.write(to: &reply)
@@ -175,6 +178,26 @@ public final class CardAPI: Sendable {
         try CardPage.append(
             phone: phone, after: after, limit: limit, from: service.withCards, to: &reply.body)
         Self.personalJSON(&reply)
+    }
+
+    private func batch(_ request: borrowing Request, _ reply: inout Reply) throws {
+        let region = try RequestParameters(query: request.query).region() ?? defaultRegion
+        var keys = BatchKeys(region: region)
+        let body = request.body.span
+        let form: BatchAnswer.Form
+        switch MediaType(request.header(.contentType)) {
+        case .json:
+            form = .array
+            try BatchReader.read(body, into: &keys)
+        case .text:
+            form = .lines
+            try keys.read(lines: body)
+        case nil:
+            return Problem.unsupportedMediaType.write(to: &reply)
+        }
+        try BatchAnswer(keys: keys, form: form).append(from: service, to: &reply.body)
+        Self.personalJSON(&reply)
+        if form == .lines { reply.contentType = "application/x-ndjson" }
     }
 
     private func history(

@@ -6,22 +6,39 @@ public import HTTPFront
 public enum CardJSON {
     /// `{"card_id","phone","status","updated_at","comment","reference"}`; what is absent is null.
     public static func append(_ card: borrowing CardView, to json: inout ByteBuffer) {
-        let (comment, reference) = (card.comment, card.reference)
         json.write(reserving: byteCountMax(of: card)) { cursor in
             cursor.raw("{\"card_id\":")
             cursor.string(card.id)
-            cursor.raw(",\"phone\":")
-            cursor.stringOrNull(card.phone)
-            cursor.raw(",\"status\":")
-            cursor.string(card.status)
-            cursor.raw(",\"updated_at\":")
-            cursor.string(card.updatedAt)
-            cursor.raw(",\"comment\":")
-            cursor.stringOrNull(comment)
-            cursor.raw(",\"reference\":")
-            cursor.stringOrNull(reference)
-            cursor.raw("}")
+            appendState(of: card, to: &cursor)
         }
+    }
+
+    /// The same as a result of a batch: with `"found":true` behind the ID.
+    static func appendFound(_ card: borrowing CardView, to json: inout ByteBuffer) {
+        json.write(reserving: byteCountMax(of: card)) { cursor in
+            cursor.raw("{\"card_id\":")
+            cursor.string(card.id)
+            cursor.raw(",\"found\":true")
+            appendState(of: card, to: &cursor)
+        }
+    }
+
+    /// All behind the ID, up to the end.
+    @inline(__always)
+    private static func appendState(
+        of card: borrowing CardView, to cursor: inout JSONCursor
+    ) {
+        cursor.raw(",\"phone\":")
+        cursor.stringOrNull(card.phone)
+        cursor.raw(",\"status\":")
+        cursor.string(card.status)
+        cursor.raw(",\"updated_at\":")
+        cursor.string(card.updatedAt)
+        cursor.raw(",\"comment\":")
+        cursor.stringOrNull(card.comment)
+        cursor.raw(",\"reference\":")
+        cursor.stringOrNull(card.reference)
+        cursor.raw("}")
     }
 
     /// Room for a card in any of these shapes.

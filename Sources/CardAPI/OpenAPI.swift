@@ -13,7 +13,7 @@ enum OpenAPI {
             "summary": "Where is this card now?",
             "description": "Looks up the state of an issuer's cards, by card ID or by phone \
         number, as the courier partners' reports have it.\\n\\n\
-        **Methods.** Every call is a GET. HEAD works wherever GET does and answers the same \
+        **Methods.** HEAD works wherever GET does and answers the same \
         without a body; any other method gets 405 with an `Allow` header. A path with a trailing \
         slash is the same as without.\\n\\n\
         **Parameters.** Names and values are percent-encoded. A parameter without a value counts \
@@ -152,6 +152,89 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/api/cards/batch": {
+              "post": {
+                "operationId": "findCards",
+                "tags": ["Cards"],
+                "summary": "Many cards and phones at once",
+                "description": "Up to 10,000 keys. There is one result for each, all card IDs in \
+        their order, then all phones in theirs; a key that is given again is answered again, and one \
+        that is malformed has an `error` in its place. As `text/plain` the keys stand one a line, \
+        `+…` or `phone:…` for a phone and anything else for a card ID; empty lines are skipped, and \
+        the results come in the order of the lines, one a line, as `application/x-ndjson`. An \
+        answer has at most 64 MiB.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [{"$ref": "#/components/parameters/Region"}],
+                "requestBody": {
+                  "required": true,
+                  "content": {
+                    "application/json": {
+                      "schema": {"$ref": "#/components/schemas/BatchRequest"},
+                      "example": {
+                        "card_ids": ["ZYW8827", "UNKNOWN", "no id"],
+                        "phones": ["0545576586", "x"]
+                      }
+                    },
+                    "text/plain": {
+                      "schema": {"type": "string"},
+                      "example": "ZYW8827\\n+971545576586\\nphone:0585949014\\n"
+                    }
+                  }
+                },
+                "responses": {
+                  "200": {
+                    "description": "A result for each key.",
+                    "headers": {"Cache-Control": {"$ref": "#/components/headers/CacheControl"}},
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/BatchAnswer"},
+                        "example": {
+                          "results": [
+                            {
+                              "card_id": "ZYW8827",
+                              "found": true,
+                              "phone": "+971585949014",
+                              "status": "delivered",
+                              "updated_at": "2023-11-13T09:34:56Z",
+                              "comment": "DELIVERED",
+                              "reference": "A883"
+                            },
+                            {"card_id": "UNKNOWN", "found": false},
+                            {
+                              "card_id": "no id",
+                              "error": "the card ID has ' ' at position 3; letters, digits, \
+        '-', '_' and '.' are allowed"
+                            },
+                            {
+                              "phone": "+971545576586",
+                              "found": true,
+                              "cards": [
+                                {
+                                  "card_id": "ZYW7631",
+                                  "phone": "+971545576586",
+                                  "status": "delivered",
+                                  "updated_at": "2023-11-14T12:34:56Z",
+                                  "comment": "DELIVERED",
+                                  "reference": "A073"
+                                }
+                              ],
+                              "next": null
+                            },
+                            {"phone": "x", "error": "not a phone number"}
+                          ]
+                        }
+                      },
+                      "application/x-ndjson": {"schema": {"type": "string"}}
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "413": {"$ref": "#/components/responses/BatchTooLarge"},
+                  "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -502,9 +585,38 @@ enum OpenAPI {
                   }
                 }
               },
+              "BatchTooLarge": {
+                "description": "The batch has too many keys, or too large an answer, or the body \
+        is too large.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:body-too-large",
+                      "title": "Body too large",
+                      "status": 413,
+                      "detail": "A batch has at most 10000 keys."
+                    }
+                  }
+                }
+              },
+              "UnsupportedMediaType": {
+                "description": "The body is of another type.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:unsupported-media-type",
+                      "title": "Unsupported media type",
+                      "status": 415,
+                      "detail": "Content-Type must be application/json or text/plain, in UTF-8."
+                    }
+                  }
+                }
+              },
               "MethodNotAllowed": {
-                "description": "The path has other methods than the request's. All calls here \
-        are GET and HEAD, so this answers none of them.",
+                "description": "The path has other methods than the request's. `Allow` \
+        lists them.",
                 "headers": {"Allow": {"$ref": "#/components/headers/Allow"}},
                 "content": {
                   "application/problem+json": {
@@ -624,6 +736,99 @@ enum OpenAPI {
                       {"type": "null"}
                     ]
                   }
+                }
+              },
+              "BatchRequest": {
+                "description": "At least one of the members; no others. 10,000 keys in all.",
+                "type": "object",
+                "properties": {
+                  "card_ids": {"type": "array", "maxItems": 10000, "items": {"type": "string"}},
+                  "phones": {"type": "array", "maxItems": 10000, "items": {"type": "string"}}
+                }
+              },
+              "BatchAnswer": {
+                "type": "object",
+                "required": ["results"],
+                "properties": {
+                  "results": {
+                    "type": "array",
+                    "maxItems": 10000,
+                    "items": {
+                      "oneOf": [
+                        {"$ref": "#/components/schemas/FoundCard"},
+                        {"$ref": "#/components/schemas/AbsentCard"},
+                        {"$ref": "#/components/schemas/BadCardID"},
+                        {"$ref": "#/components/schemas/PhoneResult"},
+                        {"$ref": "#/components/schemas/BadPhone"}
+                      ]
+                    }
+                  }
+                }
+              },
+              "FoundCard": {
+                "description": "The current state of a card.",
+                "type": "object",
+                "required": [
+                  "card_id", "found", "phone", "status", "updated_at", "comment", "reference"
+                ],
+                "properties": {
+                  "card_id": {"$ref": "#/components/schemas/CardID"},
+                  "found": {"type": "boolean", "enum": [true]},
+                  "phone": {"$ref": "#/components/schemas/PhoneOrNull"},
+                  "status": {"$ref": "#/components/schemas/Status"},
+                  "updated_at": {"$ref": "#/components/schemas/Time"},
+                  "comment": {"$ref": "#/components/schemas/Comment"},
+                  "reference": {"$ref": "#/components/schemas/Reference"}
+                }
+              },
+              "AbsentCard": {
+                "description": "A card of which nothing that counts is known.",
+                "type": "object",
+                "required": ["card_id", "found"],
+                "properties": {
+                  "card_id": {"$ref": "#/components/schemas/CardID"},
+                  "found": {"type": "boolean", "enum": [false]}
+                }
+              },
+              "BadCardID": {
+                "description": "A key that is no card ID, as it was sent, and why.",
+                "type": "object",
+                "required": ["card_id", "error"],
+                "properties": {
+                  "card_id": {"type": "string"},
+                  "error": {"type": "string", "minLength": 1}
+                }
+              },
+              "PhoneResult": {
+                "description": "A phone's first cards; `/api/cards` has the others, from `next` \
+        on.",
+                "type": "object",
+                "required": ["phone", "found", "cards", "next"],
+                "properties": {
+                  "phone": {"$ref": "#/components/schemas/Phone"},
+                  "found": {"type": "boolean"},
+                  "cards": {
+                    "description": "In the order of the IDs' bytes.",
+                    "type": "array",
+                    "maxItems": 100,
+                    "items": {"$ref": "#/components/schemas/Card"}
+                  },
+                  "next": {
+                    "description": "The cursor of the next page; null on the last one.",
+                    "oneOf": [
+                      {"$ref": "#/components/schemas/CardID"},
+                      {"type": "null"}
+                    ]
+                  }
+                }
+              },
+              "BadPhone": {
+                "description": "A key that is no phone number, as it was sent, and why.",
+                "type": "object",
+                "required": ["phone", "error"],
+                "properties": {
+                  "phone": {"type": "string"},
+                  "error": {"type": "string", "minLength": 1}
                 }
               },
               "Event": {

@@ -8,6 +8,13 @@ struct Problem {
     let title: StaticString
     let detail: String
 
+    init(status: Int, type: StaticString, title: StaticString, detail: String) {
+        self.status = status
+        self.type = type
+        self.title = title
+        self.detail = detail
+    }
+
     static func malformed(_ what: String) -> Problem {
         Problem(
             status: 400, type: "urn:cardstatus:problem:malformed", title: "Malformed request",
@@ -35,6 +42,25 @@ struct Problem {
     static let bodyTooLarge = Problem(
         status: 413, type: "urn:cardstatus:problem:body-too-large", title: "Body too large",
         detail: "The request's body is larger than the server accepts.")
+
+    init(_ error: BatchError) {
+        switch error {
+        case .malformed(let what, let offset):
+            self = .malformed("The body is no batch: at byte \(offset), \(what).")
+        case .tooManyKeys:
+            self = .tooLarge("A batch has at most \(BatchKeys.countMax) keys.")
+        case .answerTooLarge:
+            self = .tooLarge(
+                "The answer would have more than \(BatchAnswer.byteCountMax >> 20) MiB; ask for"
+                    + " fewer phones at a time.")
+        }
+    }
+
+    private static func tooLarge(_ what: String) -> Problem {
+        Problem(
+            status: bodyTooLarge.status, type: bodyTooLarge.type, title: bodyTooLarge.title,
+            detail: what)
+    }
 
     static let unsupportedMediaType = Problem(
         status: 415, type: "urn:cardstatus:problem:unsupported-media-type",

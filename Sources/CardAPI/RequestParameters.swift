@@ -62,7 +62,7 @@ struct RequestParameters {
         }
     }
 
-    private func region() throws(Failure) -> PhoneRegion? {
+    func region() throws(Failure) -> PhoneRegion? {
         guard let text = try text("region") else { return nil }
         guard let region = PhoneRegion(String(decoding: text, as: UTF8.self)) else {
             throw Failure(

@@ -6,6 +6,7 @@ public enum Route: Int, CaseIterable, Sendable {
     case unmatched = 0
     case card
     case cards
+    case batch
     case history
     case cardStatus
     case health
@@ -20,6 +21,7 @@ public enum Route: Int, CaseIterable, Sendable {
         case .unmatched: "unmatched"
         case .card: "/api/cards/{card_id}"
         case .cards: "/api/cards"
+        case .batch: "/api/cards/batch"
         case .history: "/api/cards/{card_id}/history"
         case .cardStatus: "/api/get-card-status"
         case .health: "/api/health"
@@ -29,10 +31,13 @@ public enum Route: Int, CaseIterable, Sendable {
         }
     }
 
+    /// HEAD comes with GET.
+    var method: HTTPMethod { self == .batch ? .post : .get }
+
     /// Whether the route needs a key where keys are in use.
     public var needsKey: Bool {
         switch self {
-        case .card, .cards, .history, .cardStatus, .metrics: true
+        case .card, .cards, .batch, .history, .cardStatus, .metrics: true
         case .unmatched, .health, .ready, .openAPI: false
         }
     }
@@ -41,7 +46,7 @@ public enum Route: Int, CaseIterable, Sendable {
     static func router() -> Router {
         Router(
             allCases.filter { $0 != .unmatched }
-                .map { Router.Route(.get, $0.pattern, tag: $0.rawValue) },
+                .map { Router.Route($0.method, $0.pattern, tag: $0.rawValue) },
             frequent: Route.card.rawValue)
     }
 }

@@ -21,17 +21,18 @@ enum Contract {
         let document = try document()
         let checker = SchemaChecker(document: document)
         let path = target.prefix { $0 != "?" }
-        let operation = document["paths"]?.members.first { isPath(path, of: $0.key) }?
-            .value["get"]
-        let isRead = method == "GET" || method == "HEAD"
+        // A literal path comes before one with captures.
+        let items = (document["paths"]?.members ?? [:]).filter { isPath(path, of: $0.key) }
+            .sorted { !$0.key.contains("{") && $1.key.contains("{") }
+        let name = method == "HEAD" ? "get" : method == method.uppercased() ? method : ""
+        let operation = items.compactMap { $0.value[name.lowercased()] }.first
+        // The only refusal that no GET has as its own.
+        if answer.status == 413 { return try problemFindings(answer, checker) }
         var expected: JSON?
-        switch (operation, isRead || answer.status == 413) {
-        case (let operation?, true):
-            expected = operation["responses"]?["\(answer.status)"]
-            // The only refusal that no call has as its own.
-            if answer.status == 413 { return try problemFindings(answer, checker) }
-        case (.some, false): expected = document["components"]?["responses"]?["MethodNotAllowed"]
-        case (nil, _): return try problemFindings(answer, checker)
+        switch (operation, items.isEmpty) {
+        case (let operation?, _): expected = operation["responses"]?["\(answer.status)"]
+        case (nil, false): expected = document["components"]?["responses"]?["MethodNotAllowed"]
+        case (nil, true): return try problemFindings(answer, checker)
         }
         guard var expected else { return ["status \(answer.status) is not documented"] }
         if let reference = expected["$ref"]?.text { expected = try checker.resolve(reference) }
@@ -81,7 +82,8 @@ enum Contract {
             let schema = media["schema"]
         else { return ["the content type \(type) is not documented"] }
         if isHead { return [] }
-        let value = type.contains("json") ? try answer.json() : JSON.string(answer.text)
+        let isJSON = type.hasSuffix("json") && !type.hasSuffix("ndjson")
+        let value = isJSON ? try answer.json() : JSON.string(answer.text)
         return try checker.findings(value, schema)
             + (value["type"] == nil ? [] : problemFindings(answer, checker))
     }

@@ -11,13 +11,16 @@ struct OpenAPITests {
         #expect((object as? [String: Any])?["openapi"] as? String == "3.1.0")
     }
 
-    /// Every route is in the document under its pattern, with GET alone, and there is nothing else.
+    private static func name(_ route: Route) -> String { "\(route.method.name)".lowercased() }
+
+    /// Every route is in the document under its pattern, with its method, and there is nothing else.
     @Test func paths_areTheRoutes() throws {
         let paths = try #require(try Contract.document()["paths"]).members
         let routes = Route.allCases.filter { $0 != .unmatched }
         #expect(paths.keys.sorted() == routes.map(\.pattern).sorted())
         for route in routes {
-            #expect(paths[route.pattern]?.members.keys.sorted() == ["get"], "\(route)")
+            #expect(
+                paths[route.pattern]?.members.keys.sorted() == [Self.name(route)], "\(route)")
         }
     }
 
@@ -28,7 +31,7 @@ struct OpenAPITests {
         let schemes = document["components"]?["securitySchemes"]?.members.keys.sorted()
         #expect(schemes == ["bearer", "header"])
         for route in Route.allCases where route != .unmatched {
-            let operation = try #require(document["paths"]?[route.pattern]?["get"])
+            let operation = try #require(document["paths"]?[route.pattern]?[Self.name(route)])
             let names = (operation["security"]?.elements ?? []).flatMap(\.members.keys).sorted()
             #expect(names == (route.needsKey ? ["bearer", "header"] : []), "\(route)")
             #expect((operation["responses"]?["401"] != nil) == route.needsKey, "\(route)")
@@ -41,7 +44,7 @@ struct OpenAPITests {
         let checker = SchemaChecker(document: document)
         for route in Route.allCases where route != .unmatched {
             let parameters =
-                document["paths"]?[route.pattern]?["get"]?["parameters"]?.elements ?? []
+                document["paths"]?[route.pattern]?[Self.name(route)]?["parameters"]?.elements ?? []
             let names = try parameters.map { parameter in
                 try parameter["$ref"]?.text.map(checker.resolve) ?? parameter
             }.filter { $0["in"] == .string("path") }.compactMap { $0["name"]?.text }
@@ -105,6 +108,22 @@ struct OpenAPITests {
         let content = try Contract.document()["paths"]?[pattern]?["get"]?["responses"]?["200"]?[
             "content"]?["application/json"]
         #expect(try server.get(target).json() == content?["example"])
+    }
+
+    /// The example of a batch is answered by the example of its results.
+    @Test func batchExample_isAnswered() throws {
+        let server = try APIServer(try Samples.facts())
+        let call = try #require(try Contract.document()["paths"]?["/api/cards/batch"]?["post"])
+        let request = call["requestBody"]?["content"]?["application/json"]?["example"]
+        let texts = ["card_ids", "phones"].map { name in
+            "\"\(name)\":["
+                + (request?[name]?.elements.compactMap(\.text).map { "\"\($0)\"" } ?? [])
+                .joined(separator: ",") + "]"
+        }
+        let answer = try server.send(
+            "POST", "/api/cards/batch", body: "{" + texts.joined(separator: ",") + "}")
+        let expected = call["responses"]?["200"]?["content"]?["application/json"]?["example"]
+        #expect(try answer.json() == expected)
     }
 
     /// The server hands the document out as it is.
