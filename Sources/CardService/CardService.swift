@@ -224,7 +224,7 @@ public final class CardService: Sendable {
     /// anything.
     ///
     /// - Returns: nil when there is an index now, and nothing was lent.
-    private func fromStore<R>(_ body: (_ check: () throws -> Void) throws -> R) throws -> R? {
+    func fromStore<R>(_ body: (_ check: () throws -> Void) throws -> R) throws -> R? {
         func check() throws {
             if follower.isPublished { throw IndexAppeared() }
         }

@@ -238,6 +238,27 @@ struct MovingIndexTests {
         case both
     }
 
+    /// What a snapshot says that was taken before the index appeared is not told after it, when
+    /// the index may be older.
+    @Test func fromStore_asksTheIndex_whenOneAppearsMeanwhile() throws {
+        let fixture = try ReloadFixture()
+        let service = fixture.service
+        _ = try fixture.store.commit([[fact("A", 1)]])
+        let before = try service.fromStore { check in
+            try check()
+            return 1
+        }
+        #expect(before == 1)
+        let meanwhile = try service.fromStore { check in
+            service.start()
+            #expect(wait { service.indexedCards == 1 })
+            try check()
+            return 2
+        }
+        #expect(meanwhile == nil)
+        try fixture.finish()
+    }
+
     /// Through reloads, and through falls back to the store and returns to memory, nobody ever
     /// misses a card, sees less than what a writer was told is there, or sees a card older than
     /// anybody saw it before, by card ID, by phone or in a batch. Half of the cards are written as
@@ -284,6 +305,7 @@ struct MovingIndexTests {
                 if case .success = try outcome() { reloads += 1 }
             }
             #expect(wait { fixture.fills > fills }, "seed \(seed)")
+            #expect(fixture.service.checkInvariants() == [], "seed \(seed)")
         }
         #expect(reloads > 0 || disturbance == .trimmedLog)
         isOver.store(true, ordering: .relaxed)
