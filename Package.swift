@@ -66,9 +66,13 @@ let package = Package(
             name: "CardService", dependencies: ["CardStore", "CardIndex", "CardModel"],
             swiftSettings: settings),
         .target(
+            name: "CardBulk",
+            dependencies: ["CardService", "CardStore", "CardModel", "LMDBKit"],
+            swiftSettings: settings),
+        .target(
             name: "CardFeeds",
             dependencies: [
-                "CardCSV", "CardService", "CardModel", "ZlibKit",
+                "CardBulk", "CardCSV", "CardService", "CardModel", "ZlibKit",
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings),
@@ -81,8 +85,8 @@ let package = Package(
         .executableTarget(
             name: "cardstatus",
             dependencies: [
-                "CardAPI", "CardFeeds", "CardGenerator", "CardService", "CardStore", "CardModel",
-                "HTTPFront",
+                "CardAPI", "CardBulk", "CardFeeds", "CardGenerator", "CardService", "CardStore",
+                "CardModel", "HTTPFront",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -141,9 +145,15 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "CardBulkTests",
+            dependencies: [
+                "CardTesting", "CardBulk", "CardService", "CardStore", "CardModel", "LMDBKit",
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "CardFeedsTests",
             dependencies: [
-                "CardTesting", "CardFeeds", "CardCSV", "CardService", "CardStore", "CardModel",
+                "CardTesting", "CardFeeds", "CardBulk", "CardCSV", "CardService", "CardStore", "CardModel",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -25,13 +25,28 @@ public struct EventIdentity: Hashable, Comparable, Sendable {
     /// A hash that is the same on every machine and in every version: stores and cursors keep it.
     public var stableHash: UInt64 {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(16 + feed.count + reference.bytes.count)
-        withUnsafeBytes(of: occurredAt.seconds.bigEndian) { bytes.append(contentsOf: $0) }
-        bytes.append(status.rawValue)
-        bytes.append(UInt8(feed.count))
+        bytes.reserveCapacity(feed.count + reference.bytes.count)
         feed.append(to: &bytes)
         bytes.append(contentsOf: reference.bytes)
-        return XXH64.hash(bytes.span.bytes)
+        return bytes.withUnsafeBytes {
+            Self.stableHash(
+                occurredAt: occurredAt.seconds, status: status.rawValue, feedCount: feed.count,
+                feedAndReference: $0)
+        }
+    }
+
+    /// ``stableHash`` of an identity whose texts lie one behind the other, at most 96 bytes.
+    public static func stableHash(
+        occurredAt: UInt32, status: UInt8, feedCount: Int,
+        feedAndReference: UnsafeRawBufferPointer
+    ) -> UInt64 {
+        withUnsafeTemporaryAllocation(byteCount: 6 + feedAndReference.count, alignment: 8) {
+            $0.storeBytes(of: occurredAt.bigEndian, as: UInt32.self)
+            $0[4] = status
+            $0[5] = UInt8(feedCount)
+            UnsafeMutableRawBufferPointer(rebasing: $0[6...]).copyMemory(from: feedAndReference)
+            return XXH64.hash(RawSpan(_unsafeBytes: UnsafeRawBufferPointer($0)))
+        }
     }
 }
 

@@ -123,12 +123,31 @@ public struct CardHistory: Hashable, Sendable {
 
     /// Where the card is, by its last event that is not void; nil when there is none.
     public var state: CardState? {
-        guard let index = events.lastIndex(where: { !$0.isVoid }) else { return nil }
+        let deciding = Self.decidingEvents(
+            of: events.count, isVoid: { events[$0].isVoid }, hasPhone: { events[$0].phone != nil })
+        guard let index = deciding.state else { return nil }
         let event = events[index]
         return CardState(
-            phone: events.last { !$0.isVoid && $0.phone != nil }?.phone,
+            phone: deciding.phone.flatMap { events[$0].phone },
             status: event.identity.status, updatedAt: event.identity.occurredAt,
             eventIndex: index)
+    }
+
+    /// Which of a card's kept events, in event order, say where it is and what its phone is,
+    /// whatever the events are held in.
+    @inlinable
+    public static func decidingEvents(
+        of count: Int, isVoid: (Int) -> Bool, hasPhone: (Int) -> Bool
+    ) -> (state: Int?, phone: Int?) {
+        var state: Int?
+        var index = count
+        while index > 0 {
+            index -= 1
+            if isVoid(index) { continue }
+            state = state ?? index
+            if hasPhone(index) { return (state, index) }
+        }
+        return (state, nil)
     }
 }
 

@@ -134,6 +134,10 @@ public struct CardID: Hashable, Comparable, Sendable {
         bytes.append(to: &output)
     }
 
+    /// Writes the canonical bytes to memory, and zeros behind them up to a multiple of eight bytes,
+    /// at most 32 in all.
+    public func copyBytes(to target: UnsafeMutableRawPointer) { bytes.copyBytes(to: target) }
+
     /// The canonical bytes as text. A card ID belongs in answers, never in logs or metric labels.
     public var text: String { bytes.text }
 

@@ -13,11 +13,25 @@ public struct EventText: Hashable, Comparable, Sendable {
 
     /// Trims and checks a text from a partner. An empty text is a text.
     public init(_ text: Span<UInt8>, maxCount: Int) throws(EventTextError) {
+        let trimmed = text.extracting(try Self.checkedRange(of: text, maxCount: maxCount))
+        self.bytes = [UInt8](unsafeUninitializedCapacity: trimmed.count) { buffer, count in
+            for index in trimmed.indices {
+                buffer.initializeElement(at: index, to: trimmed[index])
+            }
+            count = trimmed.count
+        }
+    }
+
+    /// Where in `text` the trimmed text lies, which was checked as ``init(_:maxCount:)`` does.
+    public static func checkedRange(
+        of text: Span<UInt8>, maxCount: Int
+    ) throws(EventTextError) -> Range<Int> {
         let range = text.trimmedRange()
         guard range.count <= maxCount else {
             throw .tooLong(count: range.count, limit: maxCount)
         }
         let trimmed = text.extracting(range)
+        if isPlain(trimmed) { return range }
         do {
             _ = try UTF8Span(validating: trimmed)
         } catch {
@@ -26,12 +40,7 @@ public struct EventText: Hashable, Comparable, Sendable {
         if let offset = Self.firstControlCharacter(in: trimmed) {
             throw .controlCharacter(offset: range.lowerBound + offset)
         }
-        self.bytes = [UInt8](unsafeUninitializedCapacity: trimmed.count) { buffer, count in
-            for index in trimmed.indices {
-                buffer.initializeElement(at: index, to: trimmed[index])
-            }
-            count = trimmed.count
-        }
+        return range
     }
 
     /// Bytes that were checked before, such as those of a record whose checksum holds.
@@ -45,6 +54,16 @@ public struct EventText: Hashable, Comparable, Sendable {
 
     public static func < (a: Self, b: Self) -> Bool {
         a.bytes.lexicographicallyPrecedes(b.bytes)
+    }
+
+    /// Whether there is nothing but ASCII without control characters: the usual case, and cheap.
+    private static func isPlain(_ text: Span<UInt8>) -> Bool {
+        var isPlain = true
+        for index in text.indices {
+            let byte = text[index]
+            isPlain = isPlain && byte >= 0x20 && byte < 0x7F
+        }
+        return isPlain
     }
 
     /// C0, DEL and C1 (which UTF-8 writes as C2 80 to C2 9F).

@@ -56,6 +56,15 @@ struct ShortBytes: Hashable, Comparable, Sendable {
         }
     }
 
+    /// Writes the bytes to `target`, and zeros behind them up to a multiple of eight.
+    @inline(__always)
+    func copyBytes(to target: UnsafeMutableRawPointer) {
+        target.storeBytes(of: word0.bigEndian, as: UInt64.self)
+        if count > 8 { target.storeBytes(of: word1.bigEndian, toByteOffset: 8, as: UInt64.self) }
+        if count > 16 { target.storeBytes(of: word2.bigEndian, toByteOffset: 16, as: UInt64.self) }
+        if count > 24 { target.storeBytes(of: word3.bigEndian, toByteOffset: 24, as: UInt64.self) }
+    }
+
     var text: String {
         var bytes: [UInt8] = []
         append(to: &bytes)

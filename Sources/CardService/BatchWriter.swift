@@ -11,9 +11,10 @@ public final class BatchWriter: Sendable {
     /// Facts on their way: enough to keep the writer busy, and a bound for memory.
     private static let inFlightFactsMax = 200_000
 
-    private struct Progress: Sendable {
+    fileprivate struct Progress: Sendable {
         var inFlightFacts = 0
-        var counts = CommitCounts()
+        /// By the number of the facts' file.
+        var counts: [Int: CommitCounts] = [:]
         var failure: WriteError?
     }
 
@@ -30,31 +31,26 @@ public final class BatchWriter: Sendable {
         thread = OSThread { writer.run(follow: {}) }
     }
 
-    /// Sends facts on their way, in the order of their cards, and waits while too many are.
+    /// Sends facts on their way and waits while too many are. Facts of one card should lie
+    /// together, and cards ascend.
     ///
+    /// - Parameter files: the number of each fact's file, to count by.
     /// - Throws: the first error that any submission met; nothing is sent after it.
-    public func write(_ facts: [CardFact]) throws(WriteError) {
-        let sorted = facts.sorted { $0.card < $1.card }
-        var rest = sorted[...]
-        while !rest.isEmpty {
-            let part = Array(rest.prefix(Self.submissionFactsMax))
-            rest = rest.dropFirst(part.count)
+    public func write(_ facts: [CardFact], of files: [Int]) throws(WriteError) {
+        precondition(facts.count == files.count, "every fact has a file")
+        var start = 0
+        while start < facts.count {
+            let end = min(start + Self.submissionFactsMax, facts.count)
+            let part = Array(facts[start..<end])
+            let partFiles = Array(files[start..<end])
+            start = end
             try waitForRoom(for: part.count)
             do {
                 try writer.submit(part) { [progress] result in
-                    progress.withLock { progress in
-                        progress.inFlightFacts -= part.count
-                        switch result {
-                        case .success(let receipt): progress.counts.add(receipt.counts)
-                        case .failure(let error): progress.failure = progress.failure ?? error
-                        }
-                    }
+                    progress.withLock { $0.settle(result, partFiles) }
                 }
             } catch {
-                progress.withLock { progress in
-                    progress.inFlightFacts -= part.count
-                    progress.failure = progress.failure ?? error
-                }
+                progress.withLock { $0.settle(.failure(error), partFiles) }
                 throw error
             }
         }
@@ -72,12 +68,12 @@ public final class BatchWriter: Sendable {
 
     /// Waits until everything written so far is durable.
     ///
-    /// - Returns: what became of the facts since the last call.
-    public func flush() throws(WriteError) -> CommitCounts {
-        let outcome: Result<CommitCounts, WriteError>? = progress.wait(timeoutMs: nil) { progress in
+    /// - Returns: what became of the facts since the last call, by their files.
+    public func flush() throws(WriteError) -> [Int: CommitCounts] {
+        let outcome: Result<[Int: CommitCounts], WriteError>? = progress.wait(timeoutMs: nil) { progress in
             if let failure = progress.failure { return .failure(failure) }
             guard progress.inFlightFacts == 0 else { return nil }
-            defer { progress.counts = CommitCounts() }
+            defer { progress.counts = [:] }
             return .success(progress.counts)
         }
         guard let outcome else { preconditionFailure("a wait without a limit has a result") }
@@ -88,5 +84,20 @@ public final class BatchWriter: Sendable {
     public func stop() {
         writer.stop()
         thread.join()
+    }
+}
+
+extension BatchWriter.Progress {
+    fileprivate mutating func settle(
+        _ result: Result<CardWriter.Receipt, WriteError>, _ files: [Int]
+    ) {
+        inFlightFacts -= files.count
+        switch result {
+        case .success(let receipt):
+            for (file, outcome) in zip(files, receipt.outcomes) {
+                counts[file, default: .init()].count(outcome)
+            }
+        case .failure(let error): failure = failure ?? error
+        }
     }
 }

@@ -16,6 +16,8 @@ public final class CardWriter: Sendable {
     /// What became of one submission.
     public struct Receipt: Equatable, Sendable {
         public let counts: CommitCounts
+        /// What became of each fact.
+        package let outcomes: [CardHistory.Outcome]
         /// The last sequence number after the commit that holds the submission.
         public let sequence: UInt64
     }
@@ -130,9 +132,12 @@ public final class CardWriter: Sendable {
         do {
             let result = try store.commit(group.map(\.facts))
             follow()
-            for (submission, counts) in zip(group, result.counts) {
+            for (index, submission) in group.enumerated() {
                 submission.completion(
-                    .success(Receipt(counts: counts, sequence: result.lastSequence)))
+                    .success(
+                        Receipt(
+                            counts: result.counts[index], outcomes: result.outcomes[index],
+                            sequence: result.lastSequence)))
             }
         } catch {
             let error = (error as? StoreError) ?? .failed("\(error)")

@@ -4,12 +4,12 @@ internal import Glibc
 ///
 /// `@unchecked Sendable`: the value is only touched with the mutex held. The mutex and the
 /// condition live at fixed addresses until `deinit`.
-final class Monitor<Value>: @unchecked Sendable {
+package final class Monitor<Value>: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var value: Value
 
-    init(_ value: sending Value) {
+    package init(_ value: sending Value) {
         self.value = value
         var attributes = pthread_condattr_t()
         require(pthread_condattr_init(&attributes))
@@ -28,7 +28,7 @@ final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// Changes the value and wakes all who wait for it.
-    func withLock<R>(_ body: (inout Value) throws -> R) rethrows -> R {
+    package func withLock<R: ~Copyable>(_ body: (inout Value) throws -> R) rethrows -> R {
         require(pthread_mutex_lock(mutex))
         defer {
             require(pthread_cond_broadcast(condition))
@@ -38,7 +38,7 @@ final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// Waits until `body` gives a result, but no longer than `timeoutMs`.
-    func wait<R>(timeoutMs: Int?, for body: (inout Value) -> R?) -> R? {
+    package func wait<R>(timeoutMs: Int?, for body: (inout Value) -> R?) -> R? {
         require(pthread_mutex_lock(mutex))
         defer { require(pthread_mutex_unlock(mutex)) }
         let deadline = timeoutMs.map(Self.deadline(afterMs:))

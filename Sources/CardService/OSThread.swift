@@ -4,9 +4,9 @@ internal import Glibc
 ///
 /// LMDB ties a write transaction to the thread that began it, which a task, moved between the
 /// threads of a pool, cannot promise.
-final class OSThread: Sendable {
+package final class OSThread: Sendable {
     /// Who goes first when there are more threads than processors.
-    enum Priority: Sendable {
+    package enum Priority: Sendable {
         case normal
         /// Only when nothing else wants the processor (SCHED_IDLE, sched(7)): next to look-ups it
         /// takes what they leave, and on a machine without anything else to do it loses nothing.
@@ -15,7 +15,9 @@ final class OSThread: Sendable {
 
     private let handle: pthread_t
 
-    init(priority: Priority = .normal, _ body: @escaping @Sendable () -> Void) {
+    package init(
+        priority: Priority = .normal, _ body: @escaping @Sendable () -> Void
+    ) {
         let context = Unmanaged.passRetained(Start(priority: priority, body: body))
         var handle = pthread_t()
         // The thread takes the context over: it releases what was retained above.
@@ -25,7 +27,7 @@ final class OSThread: Sendable {
     }
 
     /// Waits for the closure's end. Must be called once.
-    func join() {
+    package func join() {
         let code = pthread_join(handle, nil)
         precondition(code == 0, "pthread_join failed with \(code)")
     }

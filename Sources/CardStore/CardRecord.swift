@@ -1,4 +1,4 @@
-internal import CardModel
+package import CardModel
 
 /// The value of a card in the database `cards`.
 ///
@@ -26,17 +26,17 @@ internal import CardModel
 /// Without a state, the fields of the state are 0. The encoding of a history is unique, so equal
 /// sets of events have equal bytes. Encoder, `withView` and `history` change together, and with a
 /// new layout version.
-struct CardRecord: ~Escapable, ~Copyable {
-    static let headSize = 32
-    private static let layoutVersion: UInt8 = 1
-    private static let voidFlag: UInt8 = 1
-    private static let phoneFlag: UInt8 = 2
+package struct CardRecord: ~Escapable, ~Copyable {
+    package static let headSize = 32
+    package static let layoutVersion: UInt8 = 1
+    package static let voidFlag: UInt8 = 1
+    package static let phoneFlag: UInt8 = 2
 
     private let bytes: RawSpan
 
     /// - Throws: ``RecordDamage`` when the checksum or the head is not what was written.
     @_lifetime(copy bytes)
-    init(verifying bytes: RawSpan, key: RawSpan) throws(RecordDamage) {
+    package init(verifying bytes: RawSpan, key: RawSpan) throws(RecordDamage) {
         guard bytes.byteCount >= Self.headSize else {
             throw RecordDamage("the value has \(bytes.byteCount) bytes, less than a head")
         }
@@ -51,7 +51,7 @@ struct CardRecord: ~Escapable, ~Copyable {
         self.bytes = bytes
     }
 
-    var checksum: UInt64 {
+    package var checksum: UInt64 {
         UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))
     }
 
@@ -88,7 +88,7 @@ struct CardRecord: ~Escapable, ~Copyable {
     }
 
     /// The whole history.
-    func history() throws(RecordDamage) -> CardHistory {
+    package func history() throws(RecordDamage) -> CardHistory {
         var reader = RecordReader(bytes, from: Self.headSize)
         var events: [CardEvent] = []
         events.reserveCapacity(eventCount)
@@ -107,7 +107,7 @@ struct CardRecord: ~Escapable, ~Copyable {
 
     // MARK: Encoding
 
-    static func encode(_ history: CardHistory, key: RawSpan) -> [UInt8] {
+    package static func encode(_ history: CardHistory, key: RawSpan) -> [UInt8] {
         let state = history.state
         var stateOffset = 0
         var bytes = [UInt8](repeating: 0, count: headSize)
@@ -117,26 +117,20 @@ struct CardRecord: ~Escapable, ~Copyable {
             append(event, to: &bytes)
         }
 
-        var head: [UInt8] = []
-        head.reserveCapacity(headSize)
-        head.append(littleEndian: UInt64(0))
-        head.append(layoutVersion)
-        head.append(state == nil ? 0 : 1)
-        head.append(littleEndian: UInt16(history.events.count))
-        head.append(littleEndian: state?.updatedAt.seconds ?? 0)
-        head.append(littleEndian: state?.phone?.digits ?? 0)
-        head.append(state?.status.rawValue ?? 0)
-        head.append(0)
-        head.append(littleEndian: UInt16(state?.eventIndex ?? 0))
-        head.append(littleEndian: UInt32(stateOffset))
-        bytes.replaceSubrange(0..<headSize, with: head)
-
-        let checksum = checksum(of: bytes.span.bytes, key: key)
-        withUnsafeBytes(of: checksum.littleEndian) { bytes.replaceSubrange(0..<8, with: $0) }
+        bytes.withUnsafeMutableBytes { bytes in
+            key.withUnsafeBytes { key in
+                writeHead(
+                    bytes, events: history.events.count,
+                    state: state.map {
+                        ($0.updatedAt.seconds, $0.status.rawValue, $0.eventIndex, stateOffset)
+                    }, phone: state?.phone?.digits ?? 0, key: key,
+                    seed: StoredDatabase.cards.nameHash)
+            }
+        }
         return bytes
     }
 
-    private static func append(_ event: CardEvent, to bytes: inout [UInt8]) {
+    package static func append(_ event: CardEvent, to bytes: inout [UInt8]) {
         bytes.append(littleEndian: event.identity.occurredAt.seconds)
         bytes.append(event.identity.status.rawValue)
         bytes.append(
@@ -192,6 +186,41 @@ struct CardRecord: ~Escapable, ~Copyable {
         }
     }
 
+    /// Writes the head of a record whose events are in place.
+    ///
+    /// - Parameters:
+    ///   - state: when and what the state's event says, its index, and where it lies.
+    ///   - seed: the hash of the database's name.
+    package static func writeHead(
+        _ record: UnsafeMutableRawBufferPointer, events: Int,
+        state: (updatedAt: UInt32, status: UInt8, index: Int, offset: Int)?, phone: UInt64,
+        key: UnsafeRawBufferPointer, seed: UInt64
+    ) {
+        record.storeBytes(of: layoutVersion, toByteOffset: 8, as: UInt8.self)
+        record.storeBytes(of: state == nil ? 0 : 1, toByteOffset: 9, as: UInt8.self)
+        record.storeBytes(of: UInt16(events).littleEndian, toByteOffset: 10, as: UInt16.self)
+        record.storeBytes(
+            of: (state?.updatedAt ?? 0).littleEndian, toByteOffset: 12, as: UInt32.self)
+        record.storeBytes(of: phone.littleEndian, toByteOffset: 16, as: UInt64.self)
+        record.storeBytes(of: state?.status ?? 0, toByteOffset: 24, as: UInt8.self)
+        record.storeBytes(of: 0, toByteOffset: 25, as: UInt8.self)
+        record.storeBytes(
+            of: UInt16(state?.index ?? 0).littleEndian, toByteOffset: 26, as: UInt16.self)
+        record.storeBytes(
+            of: UInt32(state?.offset ?? 0).littleEndian, toByteOffset: 28, as: UInt32.self)
+        let content = UnsafeRawBufferPointer(rebasing: record[8...])
+        let checksum = XXH64.hash(
+            RawSpan(_unsafeBytes: content),
+            seed: XXH64.hash(RawSpan(_unsafeBytes: key), seed: seed))
+        record.storeBytes(of: checksum.littleEndian, as: UInt64.self)
+    }
+
+    /// An event as ``append(_:to:)`` wrote it; nil when it was not that.
+    package static func event(_ bytes: RawSpan) -> CardEvent? {
+        var reader = RecordReader(bytes)
+        return event(&reader)
+    }
+
     private static func event(_ reader: inout RecordReader) -> CardEvent? {
         guard let head = EventHead(&reader),
             let feedText = reader.span(count: head.feedCount), let feed = FeedID(feedText),
@@ -207,8 +236,8 @@ struct CardRecord: ~Escapable, ~Copyable {
 }
 
 /// What is wrong with one stored value. Its text names no card.
-struct RecordDamage: Error, Equatable, CustomStringConvertible {
-    let description: String
+package struct RecordDamage: Error, Equatable, CustomStringConvertible {
+    package let description: String
 
     init(_ description: String) {
         self.description = description

@@ -21,7 +21,7 @@ public struct CommitCounts: Equatable, Sendable {
         forgotten += other.forgotten
     }
 
-    mutating func count(_ outcome: CardHistory.Outcome) {
+    package mutating func count(_ outcome: CardHistory.Outcome) {
         switch outcome {
         case .changed(let dropped):
             accepted += 1
@@ -36,6 +36,8 @@ public struct CommitCounts: Equatable, Sendable {
 /// to follow.
 public struct CommitResult: Sendable {
     public var counts: [CommitCounts] = []
+    /// What became of each fact, submission by submission.
+    package var outcomes: [[CardHistory.Outcome]] = []
     /// The cards whose set changed, in ascending order.
     public var changed: [CardID] = []
     /// The last sequence number after the commit.
@@ -103,19 +105,24 @@ private struct OpenCommit {
     /// Merges facts into their cards. Facts of one card need not lie together, but each group that
     /// does costs one rewrite of the card only, and ascending cards are kindest to the B+tree.
     mutating func apply(_ facts: [CardFact], _ transaction: inout WriteTransaction) throws {
-        var counts = CommitCounts()
+        var outcomes: [CardHistory.Outcome] = []
+        outcomes.reserveCapacity(facts.count)
         var start = 0
         while start < facts.count {
             var end = start + 1
             while end < facts.count, facts[end].card == facts[start].card { end += 1 }
-            try apply(facts[start..<end], to: facts[start].card, &counts, &transaction)
+            try apply(facts[start..<end], to: facts[start].card, &outcomes, &transaction)
             start = end
         }
+        var counts = CommitCounts()
+        for outcome in outcomes { counts.count(outcome) }
         result.counts.append(counts)
+        result.outcomes.append(outcomes)
     }
 
     private mutating func apply(
-        _ facts: ArraySlice<CardFact>, to card: CardID, _ counts: inout CommitCounts,
+        _ facts: ArraySlice<CardFact>, to card: CardID,
+        _ outcomes: inout [CardHistory.Outcome],
         _ transaction: inout WriteTransaction
     ) throws {
         let key = card.bytes
@@ -132,7 +139,7 @@ private struct OpenCommit {
         }
         let old = history
         for fact in facts {
-            counts.count(history.merge(fact.event))
+            outcomes.append(history.merge(fact.event))
         }
         guard history != old else { return }
 

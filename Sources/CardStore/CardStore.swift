@@ -7,14 +7,14 @@ internal import LMDBKit
 /// snapshot. Writing is for one thread of the process at a time (`CardWriter` is its only caller
 /// in a server); other processes may write too, and LMDB makes them take turns.
 public final class CardStore: Sendable {
-    static let schemaVersion: UInt32 = 1
+    package static let schemaVersion: UInt32 = 1
 
     /// 1 TiB of address space: it costs nothing until it is used, and a map that is too small
     /// stops writing.
     public static let defaultMapSizeBytes = 1 << 40
 
     /// New events stop when this share of the map is used, so that there is room left for voids.
-    static let newEventsMapShare = 0.95
+    package static let newEventsMapShare = 0.95
 
     /// New events come back when, after that, no more than this share is in use.
     static let newEventsAgainMapShare = 0.90
@@ -52,6 +52,8 @@ public final class CardStore: Sendable {
     ) throws(StoreError) {
         self.directory = directory
         try Self.prepare(directory, create: create)
+        // Opening it would wait until then, without a word.
+        if EnvironmentLock.isHeld(in: directory) { throw .beingRebuilt(directory: directory) }
         do {
             environment = try Environment(
                 path: directory, options: .init(mapSizeBytes: mapSizeBytes))
@@ -142,7 +144,7 @@ public final class CardStore: Sendable {
     }
 
     /// Every error that leaves the store is a ``StoreError``; what a caller's closure threw passes.
-    static func storeError(_ error: any Error, directory: String) -> StoreError {
+    package static func storeError(_ error: any Error, directory: String) -> StoreError {
         switch error {
         case let error as StoreError: error
         case let error as LMDBError: StoreError(error, directory: directory)

@@ -1,17 +1,17 @@
-internal import LMDBKit
+package import LMDBKit
 
 /// The values in `meta`: a checksum over database, key and payload, then the payload's integers,
 /// all little-endian.
-enum MetaValue {
-    static let schema = "schema"
-    static let sequence = "sequence"
-    static let keysVersion = "keys_version"
+package enum MetaValue {
+    package static let schema = "schema"
+    package static let sequence = "sequence"
+    package static let keysVersion = "keys_version"
 
-    static func totals(_ database: StoredDatabase) -> String {
+    package static func totals(_ database: StoredDatabase) -> String {
         "totals/" + database.rawValue
     }
 
-    private static func encode(_ integers: [UInt64], name: String) -> [UInt8] {
+    package static func encode(_ integers: [UInt64], name: String) -> [UInt8] {
         var payload: [UInt8] = []
         for integer in integers { payload.append(littleEndian: integer) }
         let key = Array(name.utf8)
@@ -24,7 +24,7 @@ enum MetaValue {
     /// The integers of the entry `name`, of which there must be `count`.
     ///
     /// - Throws: ``StoreError/damaged(database:what:)`` when it is missing or not what was written.
-    static func read(
+    package static func read(
         _ name: String, count: Int = 1, _ transaction: borrowing some Transaction & ~Copyable,
         _ meta: Database
     ) throws -> [UInt64] {
@@ -42,7 +42,7 @@ enum MetaValue {
         try transaction.put(value.span.bytes, for: key.span.bytes, in: meta)
     }
 
-    private static func decode(
+    package static func decode(
         _ value: RawSpan?, name: String, count: Int
     ) throws(StoreError) -> [UInt64] {
         guard let value else {

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import LMDBKit
+package import LMDBKit
 
 /// What can go wrong with a store, in words that say what to do.
 public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -19,6 +19,8 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case diskFull(directory: String)
     /// A record is not what was written.
     case damaged(database: String, what: String)
+    /// A bulk load keeps everybody else out while it writes the store anew.
+    case beingRebuilt(directory: String)
     /// LMDB gave another error.
     case failed(String)
 
@@ -51,13 +53,16 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case .damaged(let database, let what):
             "the store is damaged: \(database): \(what)"
                 + (database == Self.dataFile ? "" : "; 'cardstatus check' lists all damage")
+        case .beingRebuilt(let directory):
+            "a bulk load is writing the store in '\(directory)' anew, which takes seconds to"
+                + " minutes; try again when it has ended"
         case .failed(let text):
             "the store failed: \(text)"
         }
     }
 
     /// What LMDB's error means for a store in `directory`.
-    init(_ error: LMDBError, directory: String) {
+    package init(_ error: LMDBError, directory: String) {
         switch error.rawValue {
         case EAGAIN: self = .sharedWithoutProcessNamespace(directory: directory)
         case ENOSPC, EDQUOT: self = .diskFull(directory: directory)

@@ -1,11 +1,11 @@
-internal import CardModel
+package import CardModel
 
 /// Key in `phones`: the phone's digits (8 bytes, big-endian), then the card ID. The cards of one
 /// phone lie together in the order of their IDs.
-enum PhoneKey {
+package enum PhoneKey {
     static let prefixSize = 8
 
-    static func encode(_ phone: PhoneNumber, _ card: CardID) -> [UInt8] {
+    package static func encode(_ phone: PhoneNumber, _ card: CardID) -> [UInt8] {
         var bytes = prefix(phone)
         card.append(to: &bytes)
         return bytes
@@ -32,8 +32,8 @@ enum PhoneKey {
 
 /// Key in `times`: when the event occurred (8 bytes, big-endian), status (1), card ID, and the hash
 /// of the event's identity (8, big-endian), which tells events of one card and moment apart.
-enum TimeKey {
-    static func encode(_ card: CardID, _ identity: EventIdentity) -> [UInt8] {
+package enum TimeKey {
+    package static func encode(_ card: CardID, _ identity: EventIdentity) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(17 + CardID.maxCount)
         bytes.append(bigEndian: UInt64(identity.occurredAt.seconds))

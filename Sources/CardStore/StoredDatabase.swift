@@ -1,8 +1,8 @@
 internal import CardModel
-internal import LMDBKit
+package import LMDBKit
 
 /// The store's named databases. The raw value is the name in LMDB and part of every checksum.
-enum StoredDatabase: String, CaseIterable {
+package enum StoredDatabase: String, CaseIterable {
     /// Card ID to ``CardRecord``.
     case cards
     /// ``PhoneKey`` to nothing.
@@ -17,19 +17,20 @@ enum StoredDatabase: String, CaseIterable {
     case meta
 
     /// The databases whose entries are counted and digested in `meta`.
-    static let totalled: [StoredDatabase] = [.cards, .phones, .times, .changes, .keys]
+    package static let totalled: [StoredDatabase] = [.cards, .phones, .times, .changes, .keys]
 
     /// The hash of one entry: what a record's checksum and a database's digest are made of.
-    func entryHash(key: RawSpan, value: RawSpan) -> UInt64 {
+    package func entryHash(key: RawSpan, value: RawSpan) -> UInt64 {
         XXH64.hash(value, seed: XXH64.hash(key, seed: nameHash))
     }
 
     /// The hash of an entry whose value is empty.
-    func entryHash(key: RawSpan) -> UInt64 {
+    package func entryHash(key: RawSpan) -> UInt64 {
         XXH64.hash(RawSpan(), seed: XXH64.hash(key, seed: nameHash))
     }
 
-    private var nameHash: UInt64 {
+    /// The seed of every hash.
+    package var nameHash: UInt64 {
         let name: StaticString =
             switch self {
             case .cards: "cards"
@@ -46,11 +47,18 @@ enum StoredDatabase: String, CaseIterable {
 /// How many entries a database has, and a digest of them that does not depend on their order: the
 /// sum, modulo 2^64, of their hashes. Every commit keeps both up, so that a lost, added or altered
 /// entry shows.
-struct DatabaseTotals: Equatable {
-    var count: UInt64 = 0
-    var digest: UInt64 = 0
+package struct DatabaseTotals: Equatable, Sendable {
+    package var count: UInt64 = 0
+    package var digest: UInt64 = 0
 
-    mutating func add(_ hash: UInt64) {
+    package init() {}
+
+    package init(count: UInt64, digest: UInt64) {
+        self.count = count
+        self.digest = digest
+    }
+
+    package mutating func add(_ hash: UInt64) {
         count += 1
         digest &+= hash
     }
@@ -63,14 +71,14 @@ struct DatabaseTotals: Equatable {
     }
 
     /// An entry has a new value.
-    mutating func replace(_ old: UInt64, with new: UInt64) {
+    package mutating func replace(_ old: UInt64, with new: UInt64) {
         digest = digest &- old &+ new
     }
 }
 
 extension DatabaseTotals {
     /// The totals of `database` as the last commit left them.
-    init(
+    package init(
         reading database: StoredDatabase, _ transaction: borrowing some Transaction & ~Copyable,
         _ meta: Database
     ) throws {

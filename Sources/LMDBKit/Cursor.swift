@@ -33,6 +33,17 @@ public struct Cursor: ~Copyable {
         get { _overrideLifetime(RawSpan(currentValue), borrowing: self) }
     }
 
+    /// The bytes of ``key`` and ``value``, for a cursor of a read transaction: they stay where they
+    /// are until that ends, whatever becomes of the cursor, and the caller sees to it that nobody
+    /// uses them longer.
+    package var unsafeKey: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: currentKey.mv_data, count: currentKey.mv_size)
+    }
+
+    package var unsafeValue: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: currentValue.mv_data, count: currentValue.mv_size)
+    }
+
     public mutating func moveToFirst() throws(LMDBError) -> Bool {
         try move(MDB_FIRST)
     }

@@ -19,11 +19,17 @@ public final class Environment: @unchecked Sendable {
         /// Read transactions at one time, over all processes.
         public var maxReaders: Int
         public var maxDatabases: Int
+        /// Opens for reading and without the lock file: for whoever holds an ``EnvironmentLock``.
+        public var isLockedByCaller: Bool
 
-        public init(mapSizeBytes: Int, maxReaders: Int = 512, maxDatabases: Int = 16) {
+        public init(
+            mapSizeBytes: Int, maxReaders: Int = 512, maxDatabases: Int = 16,
+            isLockedByCaller: Bool = false
+        ) {
             self.mapSizeBytes = mapSizeBytes
             self.maxReaders = maxReaders
             self.maxDatabases = maxDatabases
+            self.isLockedByCaller = isLockedByCaller
         }
     }
 
@@ -81,7 +87,8 @@ public final class Environment: @unchecked Sendable {
             try check(
                 mdb_env_set_maxdbs(created, UInt32(options.maxDatabases)), "mdb_env_set_maxdbs")
             // MDB_NOTLS: a read transaction belongs to its closure, not to its thread.
-            try check(mdb_env_open(created, path, UInt32(MDB_NOTLS), 0o600), "mdb_env_open")
+            let flags = MDB_NOTLS | (options.isLockedByCaller ? MDB_RDONLY | MDB_NOLOCK : 0)
+            try check(mdb_env_open(created, path, UInt32(flags), 0o600), "mdb_env_open")
         } catch {
             // lmdb.h on mdb_env_open: "If this function fails, mdb_env_close() must be called to
             // discard the MDB_env handle."

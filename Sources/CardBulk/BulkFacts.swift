@@ -1,0 +1,280 @@
+public import CardModel
+internal import CardStore
+
+/// The facts of any number of files, in ranges of card IDs, on disk where there is no memory for
+/// them. One thread adds to it.
+public struct BulkFacts: ~Copyable {
+    let pool: BlockPool
+    let cards: Partitioning
+    let phones: Partitioning
+    let times: Partitioning
+    var records: RecordSet
+    public let memoryBytes: Int
+    let directory: String
+
+    /// What the ranges are cut by.
+    public struct Sample: Sendable {
+        var cards: [[UInt8]] = []
+        var phones: [[UInt8]] = []
+        var times: [[UInt8]] = []
+
+        public init() {}
+
+        public mutating func add(_ facts: borrowing FactBuffer) {
+            facts.forEach { record in
+                let event = FactRecord.event(record)
+                cards.append(Array(record.key))
+                times.append(
+                    TimeRecord.key(
+                        occurredAt: event.occurredAt, status: event.status, card: record.key,
+                        hash: 0))
+                if event.hasPhone { phones.append(PhoneRecord.key(event.phone, record.key)) }
+            }
+        }
+    }
+
+    /// The least that a load can be told to use.
+    public static let memoryBytesMin = 128 << 20
+    public static let memoryBytesDefault = 1 << 30
+    /// What is used beside the records: chunks of files being read, pages being filled, tables.
+    static let otherBytes = 88 << 20
+    /// How much a range should hold: what the caches of one core do.
+    private static let rangeBytes = 2 << 20
+    private static let rangesMax = 1_024
+
+    /// - Parameters:
+    ///   - inputBytes: how much there is to read, as far as that is known.
+    ///   - memoryBytes: how much memory the process should use.
+    ///   - directory: where to write what that does not hold.
+    public init(sample: Sample, inputBytes: Int, memoryBytes: Int, directory: String) {
+        let recordBytes = max(memoryBytes - Self.otherBytes, 16 << 20)
+        pool = BlockPool(limitBytes: recordBytes, directory: directory)
+        // Each range has a block open for cards, and two for each of the threads' other entries.
+        let openMax = recordBytes / (5 * BlockPool.blockBytes) / 3
+        let ranges = min(max(inputBytes / Self.rangeBytes, 1), Self.rangesMax, max(openMax, 1))
+        cards = Partitioning(sample: sample.cards, countMax: ranges)
+        phones = Partitioning(sample: sample.phones, countMax: ranges)
+        times = Partitioning(sample: sample.times, countMax: ranges)
+        records = RecordSet(pool, ranges: cards.count)
+        self.memoryBytes = memoryBytes
+        self.directory = directory
+    }
+
+    public var count: Int { records.records }
+
+    public var spilledBytes: Int { pool.spilledBytes }
+
+    /// Adds facts, which come behind those before.
+    public mutating func add(_ facts: borrowing FactBuffer) throws(BulkError) {
+        var place = UnsafeRawPointer(facts.start)
+        let end = place + facts.bytes
+        while place < end {
+            let record = Record(start: place)
+            let bytes = record.bytes
+            let target = try records.add(bytes, to: cards.index(of: record.key))
+            target.copyMemory(from: place, byteCount: bytes)
+            place += bytes
+        }
+    }
+}
+
+/// Facts being read, packed as the store will keep them.
+public struct FactBuffer: ~Copyable {
+    fileprivate private(set) var start: UnsafeMutableRawPointer
+    public private(set) var bytes = 0
+    public private(set) var count = 0
+    private var capacity: Int
+
+    public init(capacity: Int = 1 << 16) {
+        self.capacity = max(capacity, Record.bytesMax)
+        start = .allocate(byteCount: self.capacity, alignment: 16)
+    }
+
+    deinit { start.deallocate() }
+
+    /// What is the same in all facts of one file.
+    public struct Source: Sendable {
+        let file: UInt32
+        let status: UInt8
+        let isVoid: Bool
+        let feed: [UInt8]
+
+        /// - Parameters:
+        ///   - file: a number to count by.
+        ///   - isVoid: whether the facts take events back.
+        public init(file: Int, status: CardStatus, feed: FeedID, isVoid: Bool) {
+            self.file = UInt32(file)
+            self.status = status.rawValue
+            self.isVoid = isVoid
+            var bytes: [UInt8] = []
+            feed.append(to: &bytes)
+            self.feed = bytes
+        }
+    }
+
+    /// Appends a fact. `reference` and `comment` must be checked; a void has neither phone nor
+    /// comment.
+    @inline(__always)
+    public mutating func append(
+        _ card: CardID, occurredAt: Timestamp, phone: PhoneNumber?, reference: Span<UInt8>,
+        comment: Span<UInt8>, _ source: borrowing Source
+    ) {
+        if capacity - bytes < Record.bytesMax { grow() }
+        let record = start + bytes
+        let keyBytes = card.count
+        card.copyBytes(to: record + Record.headBytes)
+        var place = record + Record.headBytes + keyBytes
+        place.storeBytes(of: source.file, as: UInt32.self)
+        place += FactRecord.fileBytes
+        let phone = source.isVoid ? nil : phone
+        let commentBytes = source.isVoid ? 0 : comment.count
+        place.storeBytes(of: occurredAt.seconds.littleEndian, as: UInt32.self)
+        place.storeBytes(of: source.status, toByteOffset: 4, as: UInt8.self)
+        let flags =
+            (source.isVoid ? CardRecord.voidFlag : 0)
+            | (phone == nil ? 0 : CardRecord.phoneFlag)
+        place.storeBytes(of: flags, toByteOffset: 5, as: UInt8.self)
+        place.storeBytes(of: UInt8(source.feed.count), toByteOffset: 6, as: UInt8.self)
+        place.storeBytes(of: UInt8(reference.count), toByteOffset: 7, as: UInt8.self)
+        place.storeBytes(
+            of: UInt16(commentBytes).littleEndian, toByteOffset: 8, as: UInt16.self)
+        place += PackedEvent.headBytes
+        if let phone {
+            place.storeBytes(of: phone.digits.littleEndian, as: UInt64.self)
+            place += 8
+        }
+        source.feed.withUnsafeBytes { place.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+        place += source.feed.count
+        place = Self.copy(reference, reference.count, to: place)
+        place = Self.copy(comment, commentBytes, to: place)
+        let size = place - record
+        Record.writeHead(record, bytes: size, keyBytes: keyBytes)
+        bytes += size
+        count += 1
+    }
+
+    @inline(__always)
+    private static func copy(
+        _ text: Span<UInt8>, _ count: Int, to place: UnsafeMutableRawPointer
+    ) -> UnsafeMutableRawPointer {
+        guard count > 0 else { return place }
+        text.withUnsafeBytes { place.copyMemory(from: $0.baseAddress!, byteCount: count) }
+        return place + count
+    }
+
+    /// Appends a fact that was made for the ordinary way.
+    public mutating func append(_ fact: CardFact, file: Int) {
+        let identity = fact.event.identity
+        let source = Source(
+            file: file, status: identity.status, feed: identity.feed, isVoid: fact.event.isVoid)
+        append(
+            fact.card, occurredAt: identity.occurredAt, phone: fact.event.phone,
+            reference: identity.reference.bytes.span, comment: fact.event.comment.bytes.span,
+            source)
+    }
+
+    public mutating func removeAll() {
+        bytes = 0
+        count = 0
+    }
+
+    private mutating func grow() {
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: 2 * capacity, alignment: 16)
+        larger.copyMemory(from: start, byteCount: bytes)
+        start.deallocate()
+        start = larger
+        capacity *= 2
+    }
+
+    func forEach(_ body: (Record) -> Void) {
+        var place = UnsafeRawPointer(start)
+        let end = place + bytes
+        while place < end {
+            let record = Record(start: place)
+            body(record)
+            place += record.bytes
+        }
+    }
+}
+
+extension FactBuffer: @unchecked Sendable {}
+
+/// Keys of `phones` on their way: exactly the database's.
+enum PhoneRecord {
+    static let prefixBytes = 8
+
+    static func key(_ phone: UInt64, _ card: UnsafeRawBufferPointer) -> [UInt8] {
+        var key: [UInt8] = []
+        withUnsafeBytes(of: phone.bigEndian) { key.append(contentsOf: $0) }
+        return key + card
+    }
+
+    @inline(__always)
+    static func add(
+        _ phone: UInt64, _ card: UnsafeRawBufferPointer, isRemoval: Bool,
+        to set: inout RecordSet, _ ranges: borrowing Partitioning
+    ) throws(BulkError) {
+        try IndexKey.add(
+            headBytes: prefixBytes, card: card, tailBytes: 0, isRemoval: isRemoval, to: &set,
+            ranges
+        ) { head, _ in
+            head.storeBytes(of: phone.bigEndian, as: UInt64.self)
+        }
+    }
+}
+
+/// Keys of `times` on their way: exactly the database's.
+enum TimeRecord {
+    static func key(
+        occurredAt: UInt32, status: UInt8, card: UnsafeRawBufferPointer, hash: UInt64
+    ) -> [UInt8] {
+        var key: [UInt8] = []
+        withUnsafeBytes(of: UInt64(occurredAt).bigEndian) { key.append(contentsOf: $0) }
+        key.append(status)
+        key.append(contentsOf: card)
+        withUnsafeBytes(of: hash.bigEndian) { key.append(contentsOf: $0) }
+        return key
+    }
+
+    @inline(__always)
+    static func add(
+        _ time: CardMerge.Time, _ card: UnsafeRawBufferPointer, isRemoval: Bool,
+        to set: inout RecordSet, _ ranges: borrowing Partitioning
+    ) throws(BulkError) {
+        try IndexKey.add(
+            headBytes: 9, card: card, tailBytes: 8, isRemoval: isRemoval, to: &set, ranges
+        ) { head, tail in
+            head.storeBytes(of: UInt64(time.occurredAt).bigEndian, as: UInt64.self)
+            head.storeBytes(of: time.status, toByteOffset: 8, as: UInt8.self)
+            tail.storeBytes(of: time.hash.bigEndian, as: UInt64.self)
+        }
+    }
+}
+
+/// Records without a payload.
+private enum IndexKey {
+    @inline(__always)
+    static func add(
+        headBytes: Int, card: UnsafeRawBufferPointer, tailBytes: Int, isRemoval: Bool,
+        to set: inout RecordSet, _ ranges: borrowing Partitioning,
+        _ fill: (UnsafeMutableRawPointer, UnsafeMutableRawPointer) -> Void
+    ) throws(BulkError) {
+        let keyBytes = headBytes + card.count + tailBytes
+        let size = Record.headBytes + keyBytes
+        // Made aside first: its range is known by its bytes.
+        var scratch = InlineArray<64, UInt8>(repeating: 0)
+        let range = withUnsafeMutableBytes(of: &scratch) { bytes in
+            let start = bytes.baseAddress.unsafelyUnwrapped
+            (start + headBytes).copyMemory(
+                from: card.baseAddress.unsafelyUnwrapped, byteCount: card.count)
+            fill(start, start + headBytes + card.count)
+            return ranges.index(of: UnsafeRawBufferPointer(rebasing: bytes[..<keyBytes]))
+        }
+        let target = try set.add(size, to: range)
+        Record.writeHead(target, bytes: size, keyBytes: keyBytes, isRemoval: isRemoval)
+        withUnsafeBytes(of: &scratch) { bytes in
+            (target + Record.headBytes).copyMemory(
+                from: bytes.baseAddress.unsafelyUnwrapped, byteCount: keyBytes)
+        }
+    }
+}
