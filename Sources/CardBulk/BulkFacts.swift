@@ -20,6 +20,8 @@ public struct BulkFacts: ~Copyable {
 
         public init() {}
 
+        var isEmpty: Bool { cards.isEmpty }
+
         public mutating func add(_ facts: borrowing FactBuffer) {
             facts.forEach { record in
                 let event = FactRecord.event(record)
@@ -75,6 +77,50 @@ public struct BulkFacts: ~Copyable {
             target.copyMemory(from: place, byteCount: bytes)
             place += bytes
         }
+    }
+}
+
+/// Where readers of files bring their facts: makes a ``BulkFacts`` of them, whose ranges are cut by
+/// a sample of all files, or by the first facts when there is none. One thread uses it.
+public final class FactCollector {
+    private var sample = BulkFacts.Sample()
+    private var facts: BulkFacts?
+    private let inputBytes: Int
+    private let memoryBytes: Int
+    private let directory: String
+
+    /// - Parameters: those of ``BulkFacts``.
+    public init(inputBytes: Int, memoryBytes: Int, directory: String) {
+        self.inputBytes = inputBytes
+        self.memoryBytes = memoryBytes
+        self.directory = directory
+    }
+
+    /// Adds to the sample. Must come before the first ``add(_:)``.
+    public func addSample(_ facts: borrowing FactBuffer) {
+        sample.add(facts)
+    }
+
+    public func add(_ buffer: borrowing FactBuffer) throws(BulkError) {
+        if facts == nil {
+            if sample.isEmpty { sample.add(buffer) }
+            facts = makeFacts()
+        }
+        try facts?.add(buffer)
+    }
+
+    /// Bytes of facts that went to disk.
+    public var spilledBytes: Int { facts?.spilledBytes ?? 0 }
+
+    /// All facts. Nothing is added after this.
+    public func finish() -> BulkFacts {
+        facts.take() ?? makeFacts()
+    }
+
+    private func makeFacts() -> BulkFacts {
+        defer { sample = BulkFacts.Sample() }
+        return BulkFacts(
+            sample: sample, inputBytes: inputBytes, memoryBytes: memoryBytes, directory: directory)
     }
 }
 

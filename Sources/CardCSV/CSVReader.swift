@@ -107,6 +107,31 @@ public struct CSVReader: ~Copyable {
         if let delimiter = dialect.delimiter { setDelimiter(delimiter) }
     }
 
+    /// A reader that starts behind the line feed that ended a row, at byte `offset` of the stream:
+    /// what it reads is what a reader of the whole stream reads from there on, when that ``isBetweenRows``
+    /// there. Its lines count from `line`.
+    public init(
+        delimiter: UInt8, offset: Int, line: Int = 1, maxRowBytes: Int = 1 << 20,
+        maxFields: Int = 1024
+    ) {
+        self.init(
+            dialect: CSVDialect(delimiter: delimiter), maxRowBytes: maxRowBytes,
+            maxFields: maxFields)
+        byteOrderMarkCount = nil
+        rowOffset = offset
+        rowLine = line
+    }
+
+    /// Whether the last chunk ended where a row did: nothing read later can change what was read
+    /// so far, and nothing read so far changes what will be.
+    public var isBetweenRows: Bool {
+        phase == .betweenChunks && carry.isEmpty && scan.position == 0 && skippedRowProblem == nil
+            && delimiter != nil && byteOrderMarkCount == nil && !skipsLineFeed
+    }
+
+    /// The line on which the next row starts, when the reader ``isBetweenRows``.
+    public var nextLine: Int { rowLine }
+
     deinit {
         marks.deallocate()
         unescaped.deallocate()

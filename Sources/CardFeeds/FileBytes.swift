@@ -24,7 +24,7 @@ struct InputFile: ~Copyable {
     let path: String
     /// nil when that is not known before its end.
     let sizeBytes: Int?
-    private let descriptor: CInt
+    fileprivate let descriptor: CInt
 
     /// Standard input, whatever is behind it. It stays open.
     init(standardInputCalled name: String) {
@@ -89,6 +89,51 @@ struct InputFile: ~Copyable {
         }
         if let failure { throw failure }
         return bytes
+    }
+}
+
+extension InputFile {
+    /// The same open file for several threads, which read at places of their own. The file must
+    /// outlive it.
+    var duplicate: FileView { FileView(descriptor: descriptor, path: path) }
+}
+
+/// Reads from places in a file that somebody else has open.
+struct FileView: Sendable {
+    fileprivate let descriptor: CInt
+    fileprivate let path: String
+
+    /// Reads bytes from a place and says how many there were: fewer than wanted when the file got
+    /// shorter.
+    func read(
+        _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer
+    ) throws(FileError) -> Int {
+        var filled = 0
+        while filled < range.count {
+            let count = pread(
+                descriptor, buffer.baseAddress! + filled, range.count - filled,
+                off_t(range.lowerBound + filled))
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw FileError(path: path) }
+            if count == 0 { break }
+            filled += count
+        }
+        return filled
+    }
+
+    /// The place behind the first line feed at or after `offset`; the file's end when there is none.
+    func lineStart(after offset: Int) throws(FileError) -> Int {
+        var place = offset
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4_096, alignment: 16)
+        defer { buffer.deallocate() }
+        while true {
+            let count = try read(place..<(place + buffer.count), into: buffer)
+            if let index = buffer[..<count].firstIndex(of: UInt8(ascii: "\n")) {
+                return place + index + 1
+            }
+            if count == 0 { return place }
+            place += count
+        }
     }
 }
 

@@ -1,6 +1,6 @@
+public import CardBulk
 internal import CardCSV
 public import CardModel
-public import CardService
 public import CardStore
 
 /// What became of one file.
@@ -23,7 +23,8 @@ public struct FileReport: Sendable {
     public let feed: FeedID?
     /// Rows below the header, blank lines not counted.
     public internal(set) var rows = 0
-    public internal(set) var counts = CommitCounts()
+    /// What became of the facts, once they are in the store.
+    public var counts = CommitCounts()
     public internal(set) var rejects = 0
     public internal(set) var rejectsByReason: [String: Int] = [:]
     public internal(set) var warnings = 0
@@ -47,10 +48,9 @@ public struct FileProgress: Sendable {
     public let rows: Int
 }
 
-/// Reads partners' files into a store, or undoes what reading them did.
+/// Reads partners' files for a ``BulkLoad``, which brings what they say into a store.
 ///
-/// Loading is safe to repeat and to interrupt: facts that are known already change nothing, and
-/// what was committed stays.
+/// Large files of UTF-8 are cut into chunks that all cores read: see ``ChunkedFile``.
 public struct FileLoader {
     /// What loading a file does with each of its rows.
     public enum Mode: Sendable {
@@ -60,11 +60,14 @@ public struct FileLoader {
         case void
     }
 
-    private static let chunkBytes = 1 << 20
+    private static let pieceBytes = 1 << 20
     /// The longest row that is read; longer ones are rejected.
     public static let maxRowBytes = 1 << 20
 
-    private let writer: BatchWriter
+    private let collector: FactCollector
+    private let number: Int
+    private let chunkBytes: Int
+    private let threads: Int
     private let mode: Mode
     private let problemDirectory: String
     private let runName: String
@@ -72,15 +75,23 @@ public struct FileLoader {
     private let onProgress: (FileProgress) -> Void
 
     /// - Parameters:
+    ///   - collector: where the facts go.
+    ///   - number: what this file's facts are counted by.
+    ///   - threads: how many to read with.
+    ///   - chunkBytes: how much each of them reads at a time.
     ///   - problemDirectory: where files of rejects and warnings go; made when it is needed.
     ///   - runName: begins the names of those files, and must differ from run to run.
     ///   - nowSeconds: the time, in seconds since 1970.
     ///   - onProgress: called once for each piece read, on the calling thread.
     public init(
-        writer: BatchWriter, mode: Mode = .add, problemDirectory: String, runName: String,
-        nowSeconds: Int64, onProgress: @escaping (FileProgress) -> Void = { _ in }
+        collector: FactCollector, number: Int = 0, mode: Mode = .add, threads: Int = 1,
+        chunkBytes: Int = 4 << 20, problemDirectory: String, runName: String, nowSeconds: Int64,
+        onProgress: @escaping (FileProgress) -> Void = { _ in }
     ) {
-        self.writer = writer
+        self.collector = collector
+        self.number = number
+        self.threads = threads
+        self.chunkBytes = chunkBytes
         self.mode = mode
         self.problemDirectory = problemDirectory
         self.runName = runName
@@ -91,15 +102,48 @@ public struct FileLoader {
     /// The path that stands for standard input.
     public static let standardInput = "-"
 
-    /// Reads one file, packed by gzip or not; everything in it is durable when this returns.
+    /// Reads one file, packed by gzip or not.
     ///
     /// - Parameter path: a regular file, or ``standardInput``.
     /// - Throws: ``FileLoadError`` when the file cannot be read to its end. Problems noted until
-    ///   then are in the problem files, and the rows before the failure are in the store, as far as
-    ///   that takes them.
+    ///   then are in the problem files, and the rows before the failure are with the collector.
     public func load(_ path: String, as profile: FeedProfile) throws(FileLoadError) -> FileReport {
         try run(path, feed: profile.id) { (input, run) throws(FileLoadError) in
+            if try readChunks(&input, as: profile, &run) { return }
             try read(&input, as: profile, &run)
+        }
+    }
+
+    /// Reads a file on all threads; false, with nothing read, when it is not one for that.
+    private func readChunks(
+        _ input: inout UnpackedFile, as profile: FeedProfile, _ run: inout FileRun
+    ) throws(FileLoadError) -> Bool {
+        guard let sizeBytes = input.file.sizeBytes, sizeBytes > chunkBytes else { return false }
+        let file = try ChunkedFile(
+            input.file, profile, chunkBytes: chunkBytes, nowSeconds: nowSeconds)
+        guard let file else { return false }
+        let path = run.report.path
+        try file.read(input.file, threads: threads, &run) { bytesRead, rows in
+            onProgress(
+                FileProgress(
+                    path: path, bytesRead: bytesRead, sizeBytes: sizeBytes, rows: rows))
+        }
+        return true
+    }
+
+    /// Reads a little here and there in a file, for the collector to cut its ranges by. What cannot
+    /// be read is left out: ``load(_:as:)`` tells of it.
+    ///
+    /// - Parameter pieces: how many places to read at.
+    public func sample(_ path: String, as profile: FeedProfile, pieces: Int) {
+        guard path != Self.standardInput else { return }
+        do {
+            let file = try InputFile(path: path)
+            let chunked = try ChunkedFile(
+                file, profile, chunkBytes: chunkBytes, nowSeconds: nowSeconds)
+            try chunked?.sample(file, pieces: pieces) { collector.addSample($0) }
+        } catch {
+            return
         }
     }
 
@@ -118,7 +162,7 @@ public struct FileLoader {
             var mended = MendedRows(feeds, only: feed, nowSeconds: nowSeconds)
             let dialect = CSVDialect()
             // A raw row of any length that is read has room, also with every quote doubled.
-            let maxBytes = 2 * (Self.maxRowBytes + ProblemFile.headerBytesMax) + Self.chunkBytes
+            let maxBytes = 2 * (Self.maxRowBytes + ProblemFile.headerBytesMax) + Self.pieceBytes
             var reader = CSVReader(dialect: dialect, maxRowBytes: maxBytes)
             try read(&input, .auto, &run, &reader) { (row, run, _, _) throws(FileLoadError) in
                 try mended.take(row, &run)
@@ -158,8 +202,8 @@ public struct FileLoader {
             throw .file(error)
         }
         var run = FileRun(
-            report: FileReport(path: name, feed: feed), mode: mode, writer: writer,
-            rejects: problemFile(name, "rejects"), warnings: problemFile(name, "warnings"))
+            report: FileReport(path: name, feed: feed), number: number, mode: mode,
+            collector: collector, rejects: problemFile(name, "rejects"), warnings: problemFile(name, "warnings"))
         var failure: FileLoadError?
         do throws(FileLoadError) {
             try body(&input, &run)
@@ -173,31 +217,35 @@ public struct FileLoader {
         _ input: inout UnpackedFile, as profile: FeedProfile, _ run: inout FileRun
     ) throws(FileLoadError) {
         var format: RowFormat?
+        var source: FactBuffer.Source?
         var reader = CSVReader(
             dialect: CSVDialect(delimiter: profile.delimiter), maxRowBytes: Self.maxRowBytes)
         try read(&input, profile.encoding, &run, &reader) {
             (row, run, input, text) throws(FileLoadError) in
-            if let format {
-                let reading = format.rows.read(row)
-                if reading.problems.isEmpty {
-                    try run.finishRow(reading.fact)
+            if let format, let source {
+                let (problems, isReject) = format.rows.read(row, into: &run.facts, source)
+                if problems.isEmpty {
+                    try run.finishRow()
                     return
                 }
                 let origin = RowOrigin(
                     file: run.report.path, line: row.line, feed: "\(profile.id)",
                     header: format.header)
+                let note = RowNote(row, problems, isReject: isReject)
                 // The bytes of a row are in the file, whole, only when nothing was made of them.
                 if text.encoding == .utf8, !input.isPacked, input.file.sizeBytes != nil {
-                    try run.take(reading, row, at: row.line, origin, format, input.file)
+                    try run.note(note, at: row.line, origin, format, input.file)
                 } else {
-                    try run.take(reading, row, at: row.line, origin, format)
+                    try run.note(note, at: row.line, origin, format)
                 }
+                try run.finishRow()
                 return
             }
             do throws(HeaderError) {
                 let found = try RowFormat(header: row, profile, nowSeconds: nowSeconds)
                 run.report.unusedColumns = found.unusedTitles
                 format = found
+                source = run.source(profile)
             } catch {
                 // The file's first bytes may tell why better than titles made of them.
                 let foreign = ForeignFormat.advice(for: text.start, readAs: text.encoding)
@@ -223,7 +271,7 @@ public struct FileLoader {
         _ reader: inout CSVReader, _ take: TakeRow
     ) throws(FileLoadError) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: Self.chunkBytes, alignment: 16)
+            byteCount: Self.pieceBytes, alignment: 16)
         defer { buffer.deallocate() }
         var count = try readChunk(&input, buffer)
         let start = [UInt8](buffer[..<min(count, TextEncoding.startBytesMax)])
@@ -267,17 +315,17 @@ public struct FileLoader {
     }
 }
 
-/// Why a file could not be read to its end. What was read of it before may have been committed.
+/// Why a file could not be read to its end.
 public enum FileLoadError: Error, Equatable, Sendable, CustomStringConvertible {
     case file(FileError)
     case header(path: String, HeaderError)
-    case write(path: String, WriteError)
+    case bulk(path: String, BulkError)
 
     public var description: String {
         switch self {
         case .file(let error): "\(error)"
         case .header(let path, let error): "\(path): \(error)"
-        case .write(let path, let error): "\(path): \(error)"
+        case .bulk(let path, let error): "\(path): \(error)"
         }
     }
 }

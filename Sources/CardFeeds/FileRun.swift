@@ -1,54 +1,40 @@
+internal import CardBulk
 internal import CardCSV
 internal import CardModel
-internal import CardService
-internal import CardStore
 
 /// The state of reading one file: what became of its rows.
 struct FileRun: ~Copyable {
-    /// Facts read between two hand-overs to the writer: sorting more of them together makes
-    /// neighbours in the B+tree of more of them.
-    private static let batchFacts = 100_000
+    /// Facts are handed on when there are about so many bytes of them.
+    private static let handOverBytes = 1 << 20
 
     var report: FileReport
+    /// The facts that were not handed on yet.
+    var facts = FactBuffer()
     private let mode: FileLoader.Mode
-    private let writer: BatchWriter
+    private let number: Int
+    private let collector: FactCollector
     private var rejects: ProblemFile
     private var warnings: ProblemFile
-    private var facts: [CardFact] = []
 
+    /// - Parameter number: what the file's facts are counted by.
     init(
-        report: FileReport, mode: FileLoader.Mode, writer: BatchWriter,
+        report: FileReport, number: Int, mode: FileLoader.Mode, collector: FactCollector,
         rejects: consuming ProblemFile, warnings: consuming ProblemFile
     ) {
         self.report = report
+        self.number = number
         self.mode = mode
-        self.writer = writer
+        self.collector = collector
         self.rejects = rejects
         self.warnings = warnings
     }
 
-    /// Takes a row whose bytes lie in `file` at its `byteRange`.
-    mutating func take(
-        _ reading: RowReader.Reading, _ row: borrowing CSVRow, at line: Int, _ origin: RowOrigin,
-        _ format: RowFormat, _ file: borrowing InputFile
-    ) throws(FileLoadError) {
-        let range = row.byteRange
-        for problem in problems(of: reading) {
-            let hidden = Self.hidden(problem, format)
-            report.note(problem, line: line, origin, isReject: reading.fact == nil)
-            try Self.onFile { () throws(FileError) in
-                if reading.fact == nil {
-                    try rejects.append(problem, origin, file, range, hiding: hidden)
-                } else {
-                    try warnings.append(problem, origin, file, range, hiding: hidden)
-                }
-            }
-        }
-        try finishRow(reading.fact)
+    func source(_ profile: FeedProfile) -> FactBuffer.Source {
+        FactBuffer.Source(
+            file: number, status: profile.status, feed: profile.id, isVoid: mode == .void)
     }
 
-    /// Takes a row whose bytes the reader alone has. Of one longer than it keeps, the end is lost,
-    /// and the problem says so.
+    /// Takes a row's fact and its problems; the bytes are those that the reader has.
     ///
     /// - Parameters:
     ///   - line: in the file that is read; `origin` has the line where the row stood at first.
@@ -57,29 +43,62 @@ struct FileRun: ~Copyable {
         _ reading: RowReader.Reading, _ row: borrowing CSVRow, at line: Int, _ origin: RowOrigin,
         _ format: RowFormat?
     ) throws(FileLoadError) {
-        for problem in problems(of: reading) {
-            let bytes = row.withRawRow { Array($0) }
-            let isCut = bytes.count < row.byteRange.count
-            let noted = RowProblem(
-                code: problem.code, column: problem.column,
-                message: problem.message
-                    + (isCut ? "; only its first \(bytes.count) bytes are kept here" : ""))
+        let note = RowNote(row, reading.problems, isReject: reading.fact == nil)
+        try self.note(note, at: line, origin, format)
+        if let fact = reading.fact {
+            let event = mode == .void ? .void(fact.event.identity) : fact.event
+            facts.append(CardFact(card: fact.card, event: event), file: number)
+        }
+        try finishRow()
+    }
+
+    /// Notes the problems of a row whose bytes lie in `file`.
+    mutating func note(
+        _ note: RowNote, at line: Int, _ origin: RowOrigin, _ format: RowFormat,
+        _ file: borrowing InputFile
+    ) throws(FileLoadError) {
+        guard note.isCut else {
+            try self.note(note, at: line, origin, format)
+            return
+        }
+        for problem in problems(of: note) {
             let hidden = Self.hidden(problem, format)
-            report.note(noted, line: line, origin, isReject: reading.fact == nil)
+            report.note(problem, line: line, origin, isReject: note.isReject)
             try Self.onFile { () throws(FileError) in
-                if reading.fact == nil {
-                    try rejects.append(noted, origin, bytes, hiding: hidden)
+                if note.isReject {
+                    try rejects.append(problem, origin, file, note.range, hiding: hidden)
                 } else {
-                    try warnings.append(noted, origin, bytes, hiding: hidden)
+                    try warnings.append(problem, origin, file, note.range, hiding: hidden)
                 }
             }
         }
-        try finishRow(reading.fact)
+    }
+
+    /// Notes the problems of a row whose bytes the reader alone has. Of one longer than it keeps,
+    /// the end is lost, and the problem says so.
+    mutating func note(
+        _ note: RowNote, at line: Int, _ origin: RowOrigin, _ format: RowFormat?
+    ) throws(FileLoadError) {
+        for problem in problems(of: note) {
+            let noted = RowProblem(
+                code: problem.code, column: problem.column,
+                message: problem.message
+                    + (note.isCut ? "; only its first \(note.bytes.count) bytes are kept here" : ""))
+            let hidden = Self.hidden(problem, format)
+            report.note(noted, line: line, origin, isReject: note.isReject)
+            try Self.onFile { () throws(FileError) in
+                if note.isReject {
+                    try rejects.append(noted, origin, note.bytes, hiding: hidden)
+                } else {
+                    try warnings.append(noted, origin, note.bytes, hiding: hidden)
+                }
+            }
+        }
     }
 
     /// What is voided needs no advice on how it could have been better.
-    private func problems(of reading: RowReader.Reading) -> [RowProblem] {
-        mode == .void && reading.fact != nil ? [] : reading.problems
+    private func problems(of note: RowNote) -> [RowProblem] {
+        mode == .void && !note.isReject ? [] : note.problems
     }
 
     private static func onFile(_ body: () throws(FileError) -> Void) throws(FileLoadError) {
@@ -98,26 +117,31 @@ struct FileRun: ~Copyable {
         return problem.code == CardIDError.looksLikeCardNumber.code ? .all : .likely
     }
 
-    /// Ends a row that has no problem, or whose problems were taken.
-    mutating func finishRow(_ fact: CardFact?) throws(FileLoadError) {
+    /// Ends a row whose problems, if any, were noted, and whose fact is in ``facts``.
+    mutating func finishRow() throws(FileLoadError) {
         report.rows += 1
-        guard let fact else { return }
-        switch mode {
-        case .add: facts.append(fact)
-        case .void:
-            facts.append(CardFact(card: fact.card, event: .void(fact.event.identity)))
-        }
-        guard facts.count >= Self.batchFacts else { return }
-        do {
-            try writeBatch()
-        } catch {
-            throw .write(path: report.path, error)
-        }
+        if facts.bytes >= Self.handOverBytes { try handOver() }
     }
 
-    private mutating func writeBatch() throws(WriteError) {
-        try writer.write(facts)
-        facts.removeAll(keepingCapacity: true)
+    private mutating func handOver() throws(FileLoadError) {
+        do {
+            try collector.add(facts)
+        } catch {
+            throw .bulk(path: report.path, error)
+        }
+        facts.removeAll()
+    }
+
+    /// Takes the rows of a chunk, which come behind those taken before.
+    mutating func take(
+        rows: Int, _ facts: borrowing FactBuffer
+    ) throws(FileLoadError) {
+        report.rows += rows
+        do {
+            try collector.add(facts)
+        } catch {
+            throw .bulk(path: report.path, error)
+        }
     }
 
     /// Ends the run, also one that failed: what was read and noted is not lost. The first failure
@@ -137,16 +161,36 @@ struct FileRun: ~Copyable {
         report.rejectsPath = rejects.path
         report.warningsPath = warnings.path
         do {
-            // Also after a failure: the writer counts from flush to flush, and the next file's
-            // count must not hold this one's facts.
-            try writeBatch()
-            report.counts = try writer.flush()
+            // Also after a failure: what was read is loaded.
+            try handOver()
         } catch {
-            failure = failure ?? .write(path: report.path, error)
+            failure = failure ?? error
         }
         if let failure { throw failure }
         return report
     }
+}
+
+/// The problems of a row, and its bytes as far as the reader has them.
+struct RowNote {
+    /// In the chunk, or the file, that the reader reads.
+    let line: Int
+    let problems: [RowProblem]
+    let isReject: Bool
+    let bytes: [UInt8]
+    /// Where the whole row lies in the file.
+    let range: Range<Int>
+
+    init(_ row: borrowing CSVRow, _ problems: [RowProblem], isReject: Bool) {
+        line = row.line
+        self.problems = problems
+        self.isReject = isReject
+        bytes = problems.isEmpty ? [] : row.withRawRow { Array($0) }
+        range = row.byteRange
+    }
+
+    /// Whether the reader has not kept all of it.
+    var isCut: Bool { bytes.count < range.count }
 }
 
 extension FileReport {

@@ -2,7 +2,7 @@ internal import CardCSV
 
 /// How the rows below one header are read. A class, so that each row counts one reference instead
 /// of one for every array and string of the profile.
-final class RowFormat {
+final class RowFormat: Sendable {
     let profile: FeedProfile
     /// The header's raw bytes.
     let header: [UInt8]

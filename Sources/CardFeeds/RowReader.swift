@@ -1,3 +1,4 @@
+internal import CardBulk
 internal import CardCSV
 internal import CardModel
 
@@ -21,6 +22,7 @@ struct RowReader {
     private let phones: PhoneParser
     private let timestamps: TimestampParser
     private let futureSeconds: Int64
+    private let places: Places
 
     /// What became of a row. A row without a fact has exactly one problem: why.
     struct Reading {
@@ -36,16 +38,55 @@ struct RowReader {
         timestamps = TimestampParser(
             formats: profile.timestampFormats, timeZone: profile.timeZone)
         futureSeconds = nowSeconds + Self.futureToleranceSeconds
+        places = Places(map, profile)
     }
 
     func read(_ row: borrowing CSVRow) -> Reading {
         var reading = Reading()
         do throws(Rejection) {
-            reading.fact = try fact(row, &reading.problems)
+            let parsed = try parse(row, &reading.problems)
+            reading.fact = CardFact(
+                card: parsed.card,
+                event: CardEvent(
+                    identity: EventIdentity(
+                        occurredAt: parsed.occurredAt, status: profile.status, feed: profile.id,
+                        reference: text(parsed.reference, row)),
+                    phone: parsed.phone, comment: text(parsed.comment, row)))
         } catch {
             reading.problems = [error.problem]
         }
         return reading
+    }
+
+    /// Reads a row and appends its fact to `facts`. Returns its problems, and whether it has no
+    /// fact. Allocates nothing for a row without problems.
+    @inline(__always)
+    func read(
+        _ row: borrowing CSVRow, into facts: inout FactBuffer, _ source: borrowing FactBuffer.Source
+    ) -> (problems: [RowProblem], isReject: Bool) {
+        var problems: [RowProblem] = []
+        do throws(Rejection) {
+            let parsed = try parse(row, &problems)
+            // A column that is not there is shown as the empty part of one that is.
+            row.withField(parsed.reference?.field ?? 0) { reference in
+                row.withField(parsed.comment?.field ?? 0) { comment in
+                    facts.append(
+                        parsed.card, occurredAt: parsed.occurredAt, phone: parsed.phone,
+                        reference: reference.extracting(parsed.reference?.range ?? 0..<0),
+                        comment: comment.extracting(parsed.comment?.range ?? 0..<0), source)
+                }
+            }
+        } catch {
+            return ([error.problem], true)
+        }
+        return (problems, false)
+    }
+
+    private func text(_ place: TextPlace?, _ row: borrowing CSVRow) -> EventText {
+        guard let place else { return .empty }
+        return row.withField(place.field) {
+            EventText(unchecked: Array($0.extracting(place.range)))
+        }
     }
 
     /// Reads a row that was rejected before and may have been mended since. A number that was
@@ -73,9 +114,24 @@ struct RowReader {
         let problem: RowProblem
     }
 
-    private func fact(
+    /// What a row says. Its texts stay where they are.
+    private struct ParsedRow {
+        let card: CardID
+        let occurredAt: Timestamp
+        let phone: PhoneNumber?
+        let reference: TextPlace?
+        let comment: TextPlace?
+    }
+
+    /// A part of a field.
+    private struct TextPlace {
+        let field: Int
+        let range: Range<Int>
+    }
+
+    private func parse(
         _ row: borrowing CSVRow, _ warnings: inout [RowProblem]
-    ) throws(Rejection) -> CardFact {
+    ) throws(Rejection) -> ParsedRow {
         if let problem = row.problem {
             throw Rejection(
                 problem: RowProblem(
@@ -84,19 +140,18 @@ struct RowReader {
         try checkFieldCount(row)
         let card = try cardID(row, &warnings)
         let occurredAt = try timestamp(row, &warnings)
-        let identity = EventIdentity(
-            occurredAt: occurredAt, status: profile.status, feed: profile.id,
-            reference: try text(.reference, row, maxCount: EventText.referenceMaxCount))
-        let comment = try text(.comment, row, maxCount: EventText.commentMaxCount)
-        return CardFact(
-            card: card,
-            event: CardEvent(identity: identity, phone: phone(row, &warnings), comment: comment))
+        let reference = try text(
+            .reference, places.reference, row, maxCount: EventText.referenceMaxCount)
+        let comment = try text(.comment, places.comment, row, maxCount: EventText.commentMaxCount)
+        return ParsedRow(
+            card: card, occurredAt: occurredAt, phone: phone(row, &warnings), reference: reference,
+            comment: comment)
     }
 
     /// A field too many is mostly a comma that nobody quoted, and every column behind it is wrong;
     /// a field too few may leave a column out. Empty fields at the end mean nothing.
     private func checkFieldCount(_ row: borrowing CSVRow) throws(Rejection) {
-        let expected = map.titles.count
+        let expected = places.titles
         for index in expected..<max(expected, row.fieldCount) {
             let isBlank = row.withField(index) { $0.isBlank }
             if !isBlank {
@@ -105,6 +160,7 @@ struct RowReader {
                         code: "too_many_fields", column: nil, message: fieldCounts(row)))
             }
         }
+        guard row.fieldCount < places.fieldsMin else { return }
         var firstMissing: Int?
         for (column, index) in map.indices
         where index >= row.fieldCount && profile.columns[column]?.isRequired == true {
@@ -125,7 +181,7 @@ struct RowReader {
     private func cardID(
         _ row: borrowing CSVRow, _ warnings: inout [RowProblem]
     ) throws(Rejection) -> CardID {
-        let index = required(.cardID)
+        let index = places.cardID
         let parsed: Result<CardID.Parsed, CardIDError> = row.withField(index) { text in
             Result { () throws(CardIDError) in
                 try CardID.parse(text, allowsCardNumbers: profile.allowsCardNumbers)
@@ -150,7 +206,7 @@ struct RowReader {
     private func timestamp(
         _ row: borrowing CSVRow, _ warnings: inout [RowProblem]
     ) throws(Rejection) -> Timestamp {
-        let index = required(.occurredAt)
+        let index = places.occurredAt
         let parsed: Result<Timestamp, TimestampError> = row.withField(index) { text in
             Result { () throws(TimestampError) in try timestamps.parse(text) }
         }
@@ -171,14 +227,16 @@ struct RowReader {
     }
 
     private func text(
-        _ column: FeedProfile.Column, _ row: borrowing CSVRow, maxCount: Int
-    ) throws(Rejection) -> EventText {
-        guard let index = map.indices[column], index < row.fieldCount else { return .empty }
-        let parsed: Result<EventText, EventTextError> = row.withField(index) { text in
-            Result { () throws(EventTextError) in try EventText(text, maxCount: maxCount) }
+        _ column: FeedProfile.Column, _ index: Int?, _ row: borrowing CSVRow, maxCount: Int
+    ) throws(Rejection) -> TextPlace? {
+        guard let index, index < row.fieldCount else { return nil }
+        let parsed: Result<Range<Int>, EventTextError> = row.withField(index) { text in
+            Result { () throws(EventTextError) in
+                try EventText.checkedRange(of: text, maxCount: maxCount)
+            }
         }
         switch parsed {
-        case .success(let text): return text
+        case .success(let range): return TextPlace(field: index, range: range)
         case .failure(let error):
             throw Rejection(
                 problem: RowProblem(
@@ -191,7 +249,7 @@ struct RowReader {
     private func phone(
         _ row: borrowing CSVRow, _ warnings: inout [RowProblem]
     ) -> PhoneNumber? {
-        guard let index = map.indices[.phone], index < row.fieldCount else { return nil }
+        guard let index = places.phone, index < row.fieldCount else { return nil }
         return row.withField(index) { text in
             do throws(PhoneError) {
                 return try phones.parse(text)
@@ -213,12 +271,29 @@ struct RowReader {
             Array(text), scalarsMax: 64, hidesCardNumbers: !profile.allowsCardNumbers)
     }
 
-    /// Columns without which ``ColumnMap`` refuses a header; rows that lack them were rejected.
-    private func required(_ column: FeedProfile.Column) -> Int {
-        guard let index = map.indices[column] else {
-            preconditionFailure("a header without an essential column is refused")
+    /// Where the columns are: looked up once, and not for each row.
+    private struct Places {
+        let cardID: Int
+        let occurredAt: Int
+        let phone: Int?
+        let reference: Int?
+        let comment: Int?
+        let titles: Int
+        /// Rows with fewer fields lack a required one.
+        let fieldsMin: Int
+
+        init(_ map: ColumnMap, _ profile: FeedProfile) {
+            guard let cardID = map.indices[.cardID], let occurredAt = map.indices[.occurredAt]
+            else { preconditionFailure("a header without an essential column is refused") }
+            self.cardID = cardID
+            self.occurredAt = occurredAt
+            phone = map.indices[.phone]
+            reference = map.indices[.reference]
+            comment = map.indices[.comment]
+            titles = map.titles.count
+            let required = map.indices.filter { profile.columns[$0.key]?.isRequired == true }
+            fieldsMin = (required.values.max() ?? 0) + 1
         }
-        return index
     }
 }
 

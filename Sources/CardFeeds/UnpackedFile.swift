@@ -24,6 +24,9 @@ struct UnpackedFile: ~Copyable {
 
     var isPacked: Bool { inflater != nil }
 
+    /// Whether a file that begins so is packed.
+    static func isPacked(_ start: [UInt8]) -> Bool { start.starts(with: GzipInflater.magic) }
+
     /// Reads what comes next and says how many bytes that was. `buffer` is filled, except at the
     /// end, or before a failure, which the next call throws.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {

@@ -32,6 +32,8 @@ struct Load: ParsableCommand {
         help: "End with status 1 when any row was rejected [$CARDSTATUS_STRICT].")
     var strict = false
 
+    @OptionGroup var bulk: BulkOptions
+
     @Argument(
         help: ArgumentHelp("Files, folders of files, or '-'.", valueName: "path"))
     var paths: [String]
@@ -42,7 +44,7 @@ struct Load: ParsableCommand {
         let files = try InputFiles.find(
             paths, feed: feed ?? settings.variable("CARDSTATUS_FEED"),
             settings.configuration.feeds, goesByName: true)
-        let run = FileRun(store: try store.openStore(settings, create: true), mode: .add)
+        let run = try FileRun(store, settings, bulk, mode: .add)
         let rejects = try run.read(files)
         if isStrict, rejects > 0 {
             throw CommandFailure.failed("\(rejects) rows were rejected (--strict)")

@@ -21,6 +21,8 @@ struct Void: ParsableCommand {
             "The feed that the files were loaded as [$CARDSTATUS_FEED].", valueName: "id"))
     var feed: String?
 
+    @OptionGroup var bulk: BulkOptions
+
     @Argument(help: ArgumentHelp("Files, or '-'.", valueName: "file"))
     var files: [String]
 
@@ -29,7 +31,7 @@ struct Void: ParsableCommand {
         let files = try InputFiles.find(
             files, feed: feed ?? settings.variable("CARDSTATUS_FEED"),
             settings.configuration.feeds, goesByName: false)
-        let run = FileRun(store: try store.openStore(settings, create: false), mode: .void)
+        let run = try FileRun(store, settings, bulk, mode: .void)
         _ = try run.read(files)
     }
 }
