@@ -28,7 +28,13 @@ public final class NewDataFile: @unchecked Sendable {
     private let descriptor: CInt
     /// Whether the file has had its temporary name from the start, for want of O_TMPFILE.
     private let isNamed: Bool
+    /// Whether writes go past the page cache; they must lie in whole pages then.
+    private let isDirect: Bool
     private let pageLimit: Int
+    /// The pages that the file has room for. Writes within a file's size need not wait for each
+    /// other, as those that extend it must.
+    private let reserved = Mutex<Int>(0)
+    private static let reservePages = 1 << 14
     private let nextPage = Atomic<Int>(metaPages)
     private let spare = Mutex<[Range<Int>]>([])
 
@@ -56,7 +62,17 @@ public final class NewDataFile: @unchecked Sendable {
         guard descriptor >= 0 else { throw Failure(code: errno, call: "open") }
         self.descriptor = descriptor
         self.isNamed = isNamed
+        // Nothing is read back, so nothing need be copied to the page cache. A file system that
+        // cannot do without it says so here, and is written through it.
+        isDirect = fcntl(descriptor, F_SETFL, Self.direct) == 0
     }
+
+    /// Linux's O_DIRECT, which Glibc shows with _GNU_SOURCE only.
+    #if arch(arm64)
+        private static let direct: CInt = 0o200_000
+    #else
+        private static let direct: CInt = 0o40_000
+    #endif
 
     deinit {
         close(descriptor)
@@ -72,7 +88,22 @@ public final class NewDataFile: @unchecked Sendable {
     func allocate(_ count: Int) throws(Failure) -> Int {
         let (first, end) = nextPage.add(count, ordering: .relaxed)
         guard end <= pageLimit else { throw Failure(code: ENOSPC, call: "map") }
+        try reserve(end)
         return first
+    }
+
+    private func reserve(_ end: Int) throws(Failure) {
+        let code: CInt = reserved.withLock { reserved in
+            guard end > reserved else { return 0 }
+            // By powers of two at first: a small store asks for little.
+            let wanted = max(end, min(2 * reserved, reserved + Self.reservePages))
+            let offset = off_t(reserved * PageLayout.pageBytes)
+            let code = posix_fallocate(
+                descriptor, offset, off_t((wanted - reserved) * PageLayout.pageBytes))
+            if code == 0 { reserved = wanted }
+            return code
+        }
+        guard code == 0 else { throw Failure(code: code, call: "posix_fallocate") }
     }
 
     func giveBack(_ pages: Range<Int>) {
@@ -95,6 +126,7 @@ public final class NewDataFile: @unchecked Sendable {
     func startWriting(_ page: Int, _ count: Int) {
         // Linux begins to write dirty pages out when it is told that they are not needed. It is
         // advice: what it fails to do, fsync does.
+        if isDirect { return }
         _ = posix_fadvise(
             descriptor, off_t(page * PageLayout.pageBytes), off_t(count * PageLayout.pageBytes),
             POSIX_FADV_DONTNEED)
@@ -130,6 +162,11 @@ public final class NewDataFile: @unchecked Sendable {
         holes.sort()
         let (free, lastID) = try listFreePages(holes, after: transactionID)
         try writeMeta(free, mainRecord, lastID, mapSizeBytes)
+        // What was reserved and not used goes.
+        let bytes = nextPage.load(ordering: .relaxed) * PageLayout.pageBytes
+        guard ftruncate(descriptor, off_t(bytes)) == 0 else {
+            throw Failure(code: errno, call: "ftruncate")
+        }
         guard fsync(descriptor) == 0 else { throw Failure(code: errno, call: "fsync") }
         return lastID
     }
@@ -172,7 +209,8 @@ public final class NewDataFile: @unchecked Sendable {
         _ free: DatabaseRecord, _ main: DatabaseRecord, _ transactionID: Int, _ mapSizeBytes: Int
     ) throws(Failure) {
         let size = Self.metaPages * PageLayout.pageBytes
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: size, alignment: PageLayout.pageBytes)
         defer { buffer.deallocate() }
         buffer.initializeMemory(as: UInt8.self, repeating: 0)
         let lastPage = nextPage.load(ordering: .relaxed) - 1

@@ -104,7 +104,7 @@ public struct TreeWriter: ~Copyable {
         let count = PageLayout.overflowPages(value.count)
         let first = try pages.file.allocate(count)
         let bytes = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: count * PageLayout.pageBytes, alignment: 16)
+            byteCount: count * PageLayout.pageBytes, alignment: PageLayout.pageBytes)
         defer { bytes.deallocate() }
         let end = PageLayout.headBytes + value.count
         UnsafeMutableRawBufferPointer(rebasing: bytes[end...])
