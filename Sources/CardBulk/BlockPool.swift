@@ -8,10 +8,16 @@ internal import Synchronization
 /// `@unchecked Sendable`: the lists are locked; a block belongs to whoever took it.
 final class BlockPool: @unchecked Sendable {
     static let blockBytes = 1 << 14
+    /// A huge page.
+    private static let slabBytes = 2 << 20
+    /// Linux's MADV_HUGEPAGE.
+    private static let adviseHugePages: CInt = 14
 
     private struct State {
         var free: [UnsafeMutableRawPointer] = []
         var taken = 0
+        /// What the blocks are cut from.
+        var slabs: [UnsafeMutableRawPointer] = []
     }
 
     private let limitBlocks: Int
@@ -31,7 +37,7 @@ final class BlockPool: @unchecked Sendable {
     }
 
     deinit {
-        state.withLock { for block in $0.free { block.deallocate() } }
+        state.withLock { for slab in $0.slabs { slab.deallocate() } }
         spill.withLock { if $0 >= 0 { close($0) } }
     }
 
@@ -42,11 +48,22 @@ final class BlockPool: @unchecked Sendable {
     var spilledBytes: Int { spilledBlocks.load(ordering: .relaxed) * Self.blockBytes }
 
     func take() -> UnsafeMutableRawPointer {
-        let block = state.withLock { state in
+        state.withLock { state in
             state.taken += 1
-            return state.free.popLast()
+            if let block = state.free.popLast() { return block }
+            let slab = UnsafeMutableRawPointer.allocate(
+                byteCount: Self.slabBytes, alignment: Self.slabBytes)
+            // Records are read in no order that their pages have; where there are no huge pages,
+            // that is only slower.
+            madvise(slab, Self.slabBytes, Self.adviseHugePages)
+            state.slabs.append(slab)
+            for offset in stride(
+                from: Self.slabBytes - Self.blockBytes, to: 0, by: -Self.blockBytes)
+            {
+                state.free.append(slab + offset)
+            }
+            return slab
         }
-        return block ?? .allocate(byteCount: Self.blockBytes, alignment: 64)
     }
 
     func giveBack(_ block: UnsafeMutableRawPointer) {

@@ -4,6 +4,9 @@
 /// share. The cuts do not decide what is right, only how evenly work and memory are spread.
 struct Partitioning: Sendable {
     private let prefix: [UInt8]
+    /// The prefix's first eight bytes, as an integer.
+    private let prefixWord: UInt64
+    private let prefixWordBytes: Int
     /// The lower bounds of all ranges but the first, ascending.
     private let bounds: [UInt64]
 
@@ -12,6 +15,8 @@ struct Partitioning: Sendable {
     init(sample: [[UInt8]], countMax: Int) {
         guard let first = sample.first, countMax > 1 else {
             prefix = []
+            prefixWord = 0
+            prefixWordBytes = 0
             bounds = []
             return
         }
@@ -21,6 +26,9 @@ struct Partitioning: Sendable {
             }
         }
         prefix = Array(first[..<shared])
+        prefixWordBytes = min(shared, 8)
+        let word = first.withUnsafeBytes { KeyBytes.word($0, at: 0) }
+        prefixWord = prefixWordBytes == 0 ? 0 : word >> UInt64(64 - 8 * prefixWordBytes)
         let words = sample.map { key in key.withUnsafeBytes { KeyBytes.word($0, at: shared) } }
             .sorted()
         var bounds: [UInt64] = []
@@ -35,7 +43,11 @@ struct Partitioning: Sendable {
     @inline(__always)
     func index(of key: UnsafeRawBufferPointer) -> Int {
         if bounds.isEmpty { return 0 }
-        if !prefix.isEmpty {
+        if prefixWordBytes > 0 {
+            let word = KeyBytes.word(key, at: 0) >> UInt64(64 - 8 * prefixWordBytes)
+            if word != prefixWord { return word < prefixWord ? 0 : bounds.count }
+        }
+        if prefix.count > 8 {
             let order = prefix.withUnsafeBytes { prefix in
                 KeyBytes.order(
                     UnsafeRawBufferPointer(rebasing: key[..<min(prefix.count, key.count)]), prefix)

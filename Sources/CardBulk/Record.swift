@@ -59,6 +59,22 @@ enum KeyBytes {
     }
 
     @inline(__always)
+    static func isEqual(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+        guard a.count == b.count else { return false }
+        if a.count >= 8, a.count <= 16, let first = a.baseAddress, let second = b.baseAddress {
+            // Two words that may overlap are the whole key.
+            let end = a.count - 8
+            let head =
+                first.loadUnaligned(as: UInt64.self) ^ second.loadUnaligned(as: UInt64.self)
+            let tail =
+                (first + end).loadUnaligned(as: UInt64.self)
+                ^ (second + end).loadUnaligned(as: UInt64.self)
+            return head | tail == 0
+        }
+        return order(a, b) == 0
+    }
+
+    @inline(__always)
     static func isLess(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
         order(a, b) < 0
     }
@@ -73,7 +89,16 @@ enum KeyBytes {
         return a.count - b.count
     }
 
+    /// How many bytes two keys share at their beginning.
+    @inline(__always)
     static func sharedPrefix(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
+        let count = min(a.count, b.count)
+        let difference = word(a, at: 0) ^ word(b, at: 0)
+        if difference != 0 { return min(difference.leadingZeroBitCount / 8, count) }
+        return longPrefix(a, b)
+    }
+
+    private static func longPrefix(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
         var count = 0
         while count < a.count, count < b.count, a[count] == b[count] { count += 1 }
         return count

@@ -84,7 +84,7 @@ struct RecordSorter: ~Copyable {
 
     private func isOneKey(_ range: Range<Int>) -> Bool {
         let first = items[range.lowerBound].record.key
-        for index in range.dropFirst() where KeyBytes.order(items[index].record.key, first) != 0 {
+        for index in range.dropFirst() where !KeyBytes.isEqual(items[index].record.key, first) {
             return false
         }
         return true

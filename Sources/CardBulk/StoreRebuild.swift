@@ -269,7 +269,7 @@ final class RebuildWork: @unchecked Sendable {
             while start < items.count {
                 let key = items[start].record.key
                 var end = start + 1
-                while end < items.count, KeyBytes.order(items[end].record.key, key) == 0 {
+                while end < items.count, KeyBytes.isEqual(items[end].record.key, key) {
                     end += 1
                 }
                 let group = UnsafeBufferPointer(rebasing: items[start..<end])

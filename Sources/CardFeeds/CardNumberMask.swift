@@ -26,6 +26,10 @@ enum CardNumberMask {
     private static let shownDigits = 4
 
     static func apply(to bytes: inout [UInt8], _ scope: Scope) {
+        // Most rows have too few digits for a number, and cost this one pass.
+        var digits = 0
+        for byte in bytes where isDigit(byte) { digits += 1 }
+        if digits < Luhn.cardNumberCounts.lowerBound { return }
         // Found first and hidden last: a digit can be part of several sequences.
         var hidden: [Int] = []
         var groups: [Range<Int>] = []

@@ -169,6 +169,10 @@ struct ProblemFile: ~Copyable {
     }
 
     private mutating func appendEscaped(_ bytes: ArraySlice<UInt8>) {
+        guard bytes.contains(UInt8(ascii: "\"")) else {
+            buffer.append(contentsOf: bytes)
+            return
+        }
         for byte in bytes {
             if byte == UInt8(ascii: "\"") { buffer.append(byte) }
             buffer.append(byte)

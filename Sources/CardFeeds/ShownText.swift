@@ -6,6 +6,10 @@ enum ShownText {
         // A scalar has four bytes at most. Masked before it is cut: half a number is too much.
         var bytes = Array(text.prefix(4 * scalarsMax + CardNumberMask.reachBytes))
         if hidesCardNumbers { CardNumberMask.apply(to: &bytes, .likely) }
+        // The usual text costs nothing: it is shown as it is.
+        if bytes.count <= scalarsMax, bytes.allSatisfy({ (0x20..<0x7F).contains($0) }) {
+            return String(decoding: bytes, as: UTF8.self)
+        }
         let scalars = String(decoding: bytes, as: UTF8.self).unicodeScalars
         let shown = scalars.prefix(scalarsMax).map { isPlain($0) ? String($0) : "?" }
         return shown.joined() + (scalars.count > scalarsMax ? "…" : "")

@@ -10,19 +10,16 @@ public enum XXH64 {
 
     /// To hash several parts as one, give the hash of one as the seed of the next: unlike hashing
     /// their concatenation, that tells `ab`,`c` from `a`,`bc`.
+    @inlinable
     public static func hash(_ bytes: RawSpan, seed: UInt64 = 0) -> UInt64 {
-        bytes.withUnsafeBytes { buffer in
-            // An empty span may have no address.
-            guard let base = buffer.baseAddress else { return avalanche(seed &+ prime5) }
-            return hash(base, count: buffer.count, seed: seed)
-        }
+        bytes.withUnsafeBytes { hash($0, seed: seed) }
     }
 
-    /// Every load is of bytes before `count`, as the loops' conditions say; bounds checked at each
-    /// load made this twice as slow.
-    private static func hash(
-        _ bytes: UnsafeRawPointer, count: Int, seed: UInt64
-    ) -> UInt64 {
+    /// Reads within the bounds by its own loops: none of the offsets below passes `count`.
+    @usableFromInline
+    static func hash(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
+        let count = bytes.count
+        guard let bytes = bytes.baseAddress else { return avalanche(seed &+ prime5) }
         var offset = 0
         var hash: UInt64
         if count >= 32 {
