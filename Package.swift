@@ -129,7 +129,7 @@ let package = Package(
         .testTarget(
             name: "CardGeneratorTests",
             dependencies: [
-                "CardTesting", "CardGenerator", "CardFeeds", "CardService", "CardStore",
+                "CardTesting", "CardBulk", "CardGenerator", "CardFeeds", "CardService", "CardStore",
                 "CardModel",
                 "CardAPI", "HTTPFront",
             ],

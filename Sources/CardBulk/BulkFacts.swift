@@ -5,15 +5,20 @@ internal import CardStore
 /// them. One thread adds to it.
 public struct BulkFacts: ~Copyable {
     let pool: BlockPool
-    let cards: Partitioning
-    let phones: Partitioning
-    let times: Partitioning
+    private(set) var cards: Partitioning
+    private(set) var phones: Partitioning
+    private(set) var times: Partitioning
     var records: RecordSet
-    public let memoryBytes: Int
-    let directory: String
+    private let rangesMax: Int
+    /// Of what was added; the ranges of `phones` and `times` are cut by it.
+    private var sample = Sample()
+    private var untilSample = 0
+    private var sampleStride = 64
 
-    /// What the ranges are cut by.
+    /// Keys to cut ranges by.
     public struct Sample: Sendable {
+        fileprivate static let countMax = 60_000
+
         var cards: [[UInt8]] = []
         var phones: [[UInt8]] = []
         var times: [[UInt8]] = []
@@ -23,15 +28,26 @@ public struct BulkFacts: ~Copyable {
         var isEmpty: Bool { cards.isEmpty }
 
         public mutating func add(_ facts: borrowing FactBuffer) {
-            facts.forEach { record in
-                let event = FactRecord.event(record)
-                cards.append(Array(record.key))
-                times.append(
-                    TimeRecord.key(
-                        occurredAt: event.occurredAt, status: event.status, card: record.key,
-                        hash: 0))
-                if event.hasPhone { phones.append(PhoneRecord.key(event.phone, record.key)) }
+            facts.forEach { add($0) }
+        }
+
+        mutating func add(_ record: Record) {
+            let event = FactRecord.event(record)
+            cards.append(Array(record.key))
+            times.append(
+                TimeRecord.key(
+                    occurredAt: event.occurredAt, status: event.status, card: record.key, hash: 0))
+            if event.hasPhone { phones.append(PhoneRecord.key(event.phone, record.key)) }
+        }
+
+        /// Leaves out every other key.
+        mutating func thin() {
+            func half(_ keys: [[UInt8]]) -> [[UInt8]] {
+                stride(from: 0, to: keys.count, by: 2).map { keys[$0] }
             }
+            cards = half(cards)
+            phones = half(phones)
+            times = half(times)
         }
     }
 
@@ -39,12 +55,15 @@ public struct BulkFacts: ~Copyable {
     public static let memoryBytesMin = 128 << 20
     public static let memoryBytesDefault = 1 << 30
     /// What is used beside the records: chunks of files being read, pages being filled, tables.
-    static let otherBytes = 88 << 20
+    private static let otherBytes = 88 << 20
     /// How much a range should hold: what the caches of one core do.
     private static let rangeBytes = 2 << 20
     private static let rangesMax = 1_024
+    /// From how many times that on a range is too large.
+    private static let skewMax = 8
 
     /// - Parameters:
+    ///   - sample: what the ranges of cards are cut by at first.
     ///   - inputBytes: how much there is to read, as far as that is known.
     ///   - memoryBytes: how much memory the process should use.
     ///   - directory: where to write what that does not hold.
@@ -53,13 +72,12 @@ public struct BulkFacts: ~Copyable {
         pool = BlockPool(limitBytes: recordBytes, directory: directory)
         // Each range has a block open for cards, and two for each of the threads' other entries.
         let openMax = recordBytes / (5 * BlockPool.blockBytes) / 3
-        let ranges = min(max(inputBytes / Self.rangeBytes, 1), Self.rangesMax, max(openMax, 1))
+        rangesMax = min(Self.rangesMax, max(openMax, 1))
+        let ranges = min(max(inputBytes / Self.rangeBytes, 1), rangesMax)
         cards = Partitioning(sample: sample.cards, countMax: ranges)
-        phones = Partitioning(sample: sample.phones, countMax: ranges)
-        times = Partitioning(sample: sample.times, countMax: ranges)
+        phones = Partitioning(sample: [], countMax: 1)
+        times = phones
         records = RecordSet(pool, ranges: cards.count)
-        self.memoryBytes = memoryBytes
-        self.directory = directory
     }
 
     public var count: Int { records.records }
@@ -76,7 +94,41 @@ public struct BulkFacts: ~Copyable {
             let target = try records.add(bytes, to: cards.index(of: record.key))
             target.copyMemory(from: place, byteCount: bytes)
             place += bytes
+            if untilSample == 0 { take(record) }
+            untilSample -= 1
         }
+    }
+
+    private mutating func take(_ record: Record) {
+        if sample.cards.count == Sample.countMax {
+            sample.thin()
+            sampleStride *= 2
+        }
+        sample.add(record)
+        untilSample = sampleStride
+    }
+
+    /// Cuts the ranges of the other entries, now that all facts are known, and those of the cards
+    /// anew where the first sample was misleading: without that, one range might be nearly all.
+    mutating func settle() throws(BulkError) {
+        let bytes = records.bytes
+        let ranges = min(max(bytes / Self.rangeBytes, 1), rangesMax)
+        phones = Partitioning(sample: sample.phones, countMax: ranges)
+        times = Partitioning(sample: sample.times, countMax: ranges)
+        let wanted = max(bytes / ranges, Self.rangeBytes)
+        if records.largestBytes > Self.skewMax * wanted {
+            let cut = Partitioning(sample: sample.cards, countMax: ranges)
+            var dealt = RecordSet(pool, ranges: cut.count)
+            for range in 0..<cards.count {
+                try records.drain(range) { (record) throws(BulkError) in
+                    let target = try dealt.add(record.bytes, to: cut.index(of: record.key))
+                    target.copyMemory(from: record.start, byteCount: record.bytes)
+                }
+            }
+            cards = cut
+            records = dealt
+        }
+        sample = Sample()
     }
 }
 

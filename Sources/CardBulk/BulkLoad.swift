@@ -36,7 +36,7 @@ public struct BulkProgress: Sendable {
 /// so that a server beside it gets its turn.
 public struct BulkLoad: Sendable {
     /// A store with more than this many events for each new fact is not written anew.
-    private static let eventsPerFactMax = 10
+    var eventsPerFactMax = 10
 
     let directory: String
     let mapSizeBytes: Int
@@ -64,9 +64,11 @@ public struct BulkLoad: Sendable {
         guard facts.count > 0 else {
             return BulkReport(counts: Array(repeating: CommitCounts(), count: files))
         }
+        var facts = facts
         do {
+            try facts.settle()
             let events = try eventsInStore()
-            if facts.count * Self.eventsPerFactMax >= events,
+            if facts.count * eventsPerFactMax >= events,
                 let lock = try EnvironmentLock(directory: directory)
             {
                 return try StoreRebuild(self).run(facts, lock, onProgress)

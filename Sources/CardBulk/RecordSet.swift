@@ -20,6 +20,8 @@ struct RecordSet: ~Copyable {
     private var fullBlocks: [(range: Int, index: Int)] = []
     private var firstFull = 0
     private(set) var records = 0
+    /// The bytes of all records.
+    private(set) var bytes = 0
 
     init(_ pool: BlockPool, ranges count: Int) {
         self.pool = pool
@@ -49,6 +51,7 @@ struct RecordSet: ~Copyable {
         ends[range] = start + bytes
         room[range] -= bytes
         records += 1
+        self.bytes += bytes
         return start
     }
 
@@ -107,8 +110,28 @@ struct RecordSet: ~Copyable {
         return batch
     }
 
-    /// How many bytes a range takes.
-    func bytes(of range: Int) -> Int { ranges[range].count * BlockPool.blockBytes }
+    /// Lends a range's records in turn and drops them, with one block of them in memory at a time.
+    mutating func drain(
+        _ range: Int, _ body: (Record) throws(BulkError) -> Void
+    ) throws(BulkError) {
+        endBlock(of: range)
+        let blocks = ranges[range]
+        ranges[range] = []
+        for block in blocks {
+            var batch = RecordBatch(pool)
+            switch block.place {
+            case .memory(let start): batch.add(start, used: block.used)
+            case .file(let place):
+                let start = pool.take()
+                batch.add(start, used: block.used)
+                try pool.readBack(place, into: start)
+            }
+            try batch.forEach(body)
+        }
+    }
+
+    /// How many bytes the largest range takes.
+    var largestBytes: Int { (ranges.map(\.count).max() ?? 0) * BlockPool.blockBytes }
 }
 
 /// Records in memory, given back to the pool at the end of the scope.
@@ -134,14 +157,15 @@ struct RecordBatch: ~Copyable {
     }
 
     @inline(__always)
-    func forEach(_ body: (Record) -> Void) {
+    func forEach<E: Error>(_ body: (Record) throws(E) -> Void) throws(E) {
         for block in blocks {
             var place = UnsafeRawPointer(block.start)
             let end = place + block.used
             while place < end {
                 let record = Record(start: place)
-                body(record)
-                place += record.bytes
+                let bytes = record.bytes
+                try body(record)
+                place += bytes
             }
         }
     }

@@ -463,7 +463,9 @@ final class RebuildWork: @unchecked Sendable {
                     totals.count &-= 1
                     totals.digest &-= hash
                 } else {
-                    totals.add(hash)
+                    // A thread's own sum: it wraps below zero where more goes than comes.
+                    totals.count &+= 1
+                    totals.digest &+= hash
                     try writer.append(key, nothing, &pages)
                 }
             }

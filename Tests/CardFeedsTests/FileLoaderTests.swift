@@ -1,3 +1,4 @@
+import CardBulk
 import CardFeeds
 import CardModel
 import CardService
@@ -154,11 +155,11 @@ import Testing
         let loading = try LoadingStore(mapSizeBytes: 1 << 21)
         let path = try loading.directory.write(
             Self.header + "bad\n" + Self.rows(0..<200_000), to: "large.csv")
-        let error = #expect(throws: FileLoadError.self) {
+        let error = #expect(throws: BulkError.self) {
             try loading.loader(runName: "full").load(
                 path, as: try FeedSet.samples.profile(named: "delivered"))
         }
-        guard case .write(path, .store(.mapFull)) = error else {
+        guard case .store(.mapFull) = error else {
             Issue.record("\(String(describing: error))")
             return
         }
@@ -167,7 +168,7 @@ import Testing
         #expect(noted.map(\.rawText) == ["bad"])
     }
 
-    /// When rejects cannot be noted, the rows before are kept, and are not counted in another file.
+    /// When rejects cannot be noted, the rows before are loaded all the same.
     @Test func load_commitsWhatItRead_whenProblemsCannotBeNoted() throws {
         let loading = try LoadingStore()
         let blocked = try loading.directory.write("not a folder", to: "blocked")

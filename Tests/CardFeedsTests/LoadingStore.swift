@@ -1,30 +1,33 @@
+import CardBulk
 import CardFeeds
 import CardModel
-import CardService
 import CardStore
 import CardTesting
 import Foundation
 import Testing
 
-/// A new store, a writer and a folder for problems: what a program that loads files has.
+/// A new store and a folder for problems: what a program that loads files has. The store is open only
+/// while it is looked at.
 final class LoadingStore {
     /// 2023-12-01T00:00:00Z: shortly after the samples.
     static let now: Int64 = 1_701_388_800
 
     let directory: ScratchDirectory
-    let store: CardStore
-    private let writer: BatchWriter
+    private let mapSizeBytes: Int
     private var runs = 0
 
     init(mapSizeBytes: Int = 1 << 30) throws {
         directory = try ScratchDirectory()
-        store = try CardStore(
-            directory: directory.path + "/store", create: true, mapSizeBytes: mapSizeBytes)
-        writer = BatchWriter(store: store)
+        self.mapSizeBytes = mapSizeBytes
+        _ = try store
     }
 
-    deinit {
-        writer.stop()
+    var storeDirectory: String { directory.path + "/store" }
+
+    var store: CardStore {
+        get throws {
+            try CardStore(directory: storeDirectory, create: true, mapSizeBytes: mapSizeBytes)
+        }
     }
 
     var problemDirectory: String { directory.path + "/problems" }
@@ -32,13 +35,47 @@ final class LoadingStore {
     /// A loader as a command makes one for each file.
     func loader(
         _ mode: FileLoader.Mode = .add, problemDirectory: String? = nil, runName: String? = nil,
-        onProgress: @escaping (FileProgress) -> Void = { _ in }
-    ) -> FileLoader {
+        chunkBytes: Int = 4 << 20, onProgress: @escaping (FileProgress) -> Void = { _ in }
+    ) -> Loader {
         runs += 1
-        return FileLoader(
-            writer: writer, mode: mode,
+        let collector = FactCollector(
+            inputBytes: 1 << 24, memoryBytes: BulkFacts.memoryBytesMin, directory: directory.path)
+        let loader = FileLoader(
+            collector: collector, mode: mode, threads: 2, chunkBytes: chunkBytes,
             problemDirectory: problemDirectory ?? self.problemDirectory,
             runName: runName ?? "run\(runs)", nowSeconds: Self.now, onProgress: onProgress)
+        return Loader(
+            files: loader, collector: collector,
+            load: BulkLoad(
+                directory: storeDirectory, mapSizeBytes: mapSizeBytes, files: 1, threads: 2))
+    }
+
+    /// Reads a file and brings into the store what was read of it.
+    struct Loader {
+        let files: FileLoader
+        let collector: FactCollector
+        let load: BulkLoad
+
+        func load(_ path: String, as profile: FeedProfile) throws -> FileReport {
+            files.sample(path, as: profile, pieces: 3)
+            return try finish { () throws(FileLoadError) in try files.load(path, as: profile) }
+        }
+
+        func loadMended(
+            _ path: String, _ feeds: FeedSet, only feed: FeedID? = nil
+        ) throws -> FileReport {
+            try finish { () throws(FileLoadError) in
+                try files.loadMended(path, feeds, only: feed)
+            }
+        }
+
+        private func finish(_ read: () throws(FileLoadError) -> FileReport) throws -> FileReport {
+            let result = Result { () throws(FileLoadError) in try read() }
+            let counts = try load.write(collector.finish()).counts
+            var report = try result.get()
+            report.counts = counts[0]
+            return report
+        }
     }
 
     /// Writes the bytes to a file and reads that.

@@ -1,4 +1,5 @@
 import CardAPI
+import CardBulk
 import CardFeeds
 import CardGenerator
 import CardModel
@@ -29,21 +30,31 @@ final class LoadedRun {
     ) throws {
         let context = Comment(rawValue: "seed \(options.seed), order \(order)")
         let place = try ScratchDirectory()
-        let store = try CardStore(
-            directory: place.path + "/store", create: true, mapSizeBytes: 1 << 36)
-        let writer = BatchWriter(store: store)
-        defer { writer.stop() }
+        let collector = FactCollector(
+            inputBytes: 1 << 24, memoryBytes: BulkFacts.memoryBytesDefault, directory: place.path)
+        var reports: [(FileReport, Manifest.File)] = []
         let feeds = try Configuration.builtIn().feeds
         for index in order {
             let file = manifest.files[index]
             let profile = try feeds.profile(forFileNamed: file.name)
             #expect(profile.id.description == file.feed, context, sourceLocation: sourceLocation)
             let loader = FileLoader(
-                writer: writer, problemDirectory: place.path + "/problems",
+                collector: collector, number: reports.count, problemDirectory: place.path + "/problems",
                 runName: "run\(index)", nowSeconds: nowSeconds ?? options.nowSeconds)
             let report = try loader.load(directory.path + "/" + file.name, as: profile)
+            reports.append((report, file))
+        }
+        let bulk = BulkLoad(
+            directory: place.path + "/store", mapSizeBytes: 1 << 36, files: reports.count,
+            threads: 2)
+        let counts = try bulk.write(collector.finish()).counts
+        for (index, (report, file)) in reports.enumerated() {
+            var report = report
+            report.counts = counts[index]
             Self.compare(report, file, context, sourceLocation)
         }
+        let store = try CardStore(
+            directory: place.path + "/store", create: false, mapSizeBytes: 1 << 36)
         try compare(store, context, sourceLocation)
     }
 

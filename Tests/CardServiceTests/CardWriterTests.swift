@@ -84,7 +84,9 @@ struct CardWriterTests {
                     == .success(
                         .init(
                             counts: counts(accepted: isFirst ? 2 : 1, duplicates: isFirst ? 0 : 1),
-                            sequence: 11)))
+                            outcomes: [
+                                .changed(forgotten: 0), isFirst ? .changed(forgotten: 0) : .duplicate,
+                            ], sequence: 11)))
         }
         // Readers in memory follow before anybody is told.
         #expect(follows.withLock { $0 } == [0])
@@ -244,17 +246,20 @@ struct CardWriterTests {
                 == next)
     }
 
-    /// The batch writer sorts, splits, sums up, and starts its sums anew after each flush.
+    /// The batch writer splits, sums up by file, and starts its sums anew after each flush.
     @Test func batchWriter_sumsUpWhatBecameOfTheFacts() throws {
         let scratch = try ScratchDirectory()
         let store = try CardStore(
             directory: scratch.path, create: true, mapSizeBytes: 64 << 20)
         let writer = BatchWriter(store: store)
         let facts = try (0..<1_200).map { try fact("C\($0 % 900)", $0 % 2) }
-        try writer.write(facts)
-        try writer.write(facts)
-        #expect(try writer.flush() == counts(accepted: 900, duplicates: 1_500))
-        #expect(try writer.flush() == counts())
+        try writer.write(facts, of: facts.indices.map { $0 < 900 ? 0 : 7 })
+        try writer.write(facts, of: facts.map { _ in 1 })
+        #expect(
+            try writer.flush() == [
+                0: counts(accepted: 900), 7: counts(duplicates: 300), 1: counts(duplicates: 1_200),
+            ])
+        #expect(try writer.flush() == [:])
         writer.stop()
         #expect(try store.statistics().cards == 900)
         #expect(try store.check().findings == [])
