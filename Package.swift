@@ -153,7 +153,8 @@ let package = Package(
         .testTarget(
             name: "CardFeedsTests",
             dependencies: [
-                "CardTesting", "CardFeeds", "CardBulk", "CardCSV", "CardService", "CardStore", "CardModel",
+                "CardTesting", "CardFeeds", "CardBulk", "CardCSV", "CardService", "CardStore",
+                "CardModel",
             ],
             swiftSettings: settings),
         .testTarget(

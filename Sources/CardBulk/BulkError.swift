@@ -1,5 +1,5 @@
-internal import Glibc
 public import CardStore
+internal import Glibc
 internal import LMDBKit
 
 /// Why a bulk load ended. The store is as it was.

@@ -28,7 +28,7 @@ public struct BulkFacts: ~Copyable {
         var isEmpty: Bool { cards.isEmpty }
 
         public mutating func add(_ facts: borrowing FactBuffer) {
-            facts.forEach { add($0) }
+            facts.visit { add($0) }
         }
 
         mutating func add(_ record: Record) {
@@ -284,7 +284,7 @@ public struct FactBuffer: ~Copyable {
         capacity *= 2
     }
 
-    func forEach(_ body: (Record) -> Void) {
+    func visit(_ body: (Record) -> Void) {
         var place = UnsafeRawPointer(start)
         let end = place + bytes
         while place < end {

@@ -61,13 +61,13 @@ public struct BulkLoad: Sendable {
     public func write(
         _ facts: consuming BulkFacts, onProgress: (BulkProgress) -> Void = { _ in }
     ) throws(BulkError) -> BulkReport {
-        guard facts.count > 0 else {
-            return BulkReport(counts: Array(repeating: CommitCounts(), count: files))
-        }
         var facts = facts
         do {
-            try facts.settle()
             let events = try eventsInStore()
+            guard facts.count > 0 else {
+                return BulkReport(counts: Array(repeating: CommitCounts(), count: files))
+            }
+            try facts.settle()
             if facts.count * eventsPerFactMax >= events,
                 let lock = try EnvironmentLock(directory: directory)
             {
@@ -79,7 +79,8 @@ public struct BulkLoad: Sendable {
         }
     }
 
-    /// Opens the store, which checks that it is one and lets LMDB make its lock file, and closes it.
+    /// Opens the store, which checks that it is one and lets LMDB make its lock file, and closes
+    /// it.
     private func eventsInStore() throws -> Int {
         let store = try CardStore(directory: directory, create: true, mapSizeBytes: mapSizeBytes)
         return try store.statistics().events

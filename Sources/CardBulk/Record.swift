@@ -98,10 +98,10 @@ enum KeyBytes {
         return longPrefix(a, b)
     }
 
-    private static func longPrefix(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
+    private static func longPrefix(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int
+    {
         var count = 0
         while count < a.count, count < b.count, a[count] == b[count] { count += 1 }
         return count
     }
 }
-

@@ -126,7 +126,7 @@ struct RecordSet: ~Copyable {
                 batch.add(start, used: block.used)
                 try pool.readBack(place, into: start)
             }
-            try batch.forEach(body)
+            try batch.visit(body)
         }
     }
 
@@ -157,7 +157,7 @@ struct RecordBatch: ~Copyable {
     }
 
     @inline(__always)
-    func forEach<E: Error>(_ body: (Record) throws(E) -> Void) throws(E) {
+    func visit<E: Error>(_ body: (Record) throws(E) -> Void) throws(E) {
         for block in blocks {
             var place = UnsafeRawPointer(block.start)
             let end = place + block.used

@@ -37,7 +37,7 @@ struct RecordSorter: ~Copyable {
     /// Sorts a batch, whose memory must outlive the use of ``sorted``.
     mutating func sort(_ batch: borrowing RecordBatch) {
         count = 0
-        batch.forEach { record in
+        batch.visit { record in
             if count == capacity { grow() }
             items[count] = Item(word: 0, record: record)
             count += 1

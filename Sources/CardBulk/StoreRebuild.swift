@@ -99,8 +99,8 @@ final class OldStore: Sendable {
 
 /// What the threads share.
 ///
-/// `@unchecked Sendable`: the records are taken out under the lock of `state`; the rest is `Sendable`
-/// by itself.
+/// `@unchecked Sendable`: the records are taken out under the lock of `state`; the rest is
+/// `Sendable` by itself.
 final class RebuildWork: @unchecked Sendable {
     struct Results {
         var counts: [CommitCounts]

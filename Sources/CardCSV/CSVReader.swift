@@ -108,8 +108,8 @@ public struct CSVReader: ~Copyable {
     }
 
     /// A reader that starts behind the line feed that ended a row, at byte `offset` of the stream:
-    /// what it reads is what a reader of the whole stream reads from there on, when that ``isBetweenRows``
-    /// there. Its lines count from `line`.
+    /// what it reads is what a reader of the whole stream reads from there on, when that is
+    /// between rows there (``isBetweenRows``). Its lines count from `line`.
     public init(
         delimiter: UInt8, offset: Int, line: Int = 1, maxRowBytes: Int = 1 << 20,
         maxFields: Int = 1024

@@ -5,10 +5,10 @@ internal import Synchronization
 
 /// A file of UTF-8 that several threads read, a chunk each.
 ///
-/// A chunk ends behind the first line feed at or after a multiple of the chunk's size. Whether a row
-/// ends there as well is not known before all bytes until there have been read, since a quote can be
-/// open; so each chunk is read as if it were so. When a chunk's reader, which started where a row
-/// starts, is between two rows at the chunk's end, a row starts there too, and the next chunk's
+/// A chunk ends behind the first line feed at or after a multiple of the chunk's size. Whether a
+/// row ends there as well is not known before all bytes until there have been read, since a quote
+/// can be open; so each chunk is read as if it were so. When a chunk's reader, which started where
+/// a row starts, is between two rows at the chunk's end, a row starts there too, and the next chunk's
 /// reading is what one reader of the whole file reads (`CSVReader.isBetweenRows`). When it is not,
 /// what was read of the next chunk counts for nothing: the first reader goes on through that, and
 /// through those behind, until it stands between rows at one's end. Rows, lines, rejects and their
@@ -46,8 +46,8 @@ final class ChunkedFile: Sendable {
     private static func header(
         _ start: [UInt8], _ profile: FeedProfile, _ nowSeconds: Int64
     ) -> (format: RowFormat, delimiter: UInt8)? {
-        guard profile.encoding.encoding(of: start.span.extracting(first: TextEncoding.startBytesMax)) == .utf8,
-            !UnpackedFile.isPacked(start)
+        let beginning = start.span.extracting(first: TextEncoding.startBytesMax)
+        guard profile.encoding.encoding(of: beginning) == .utf8, !UnpackedFile.isPacked(start)
         else { return nil }
         var format: RowFormat?
         var isUnusable = false
@@ -98,8 +98,8 @@ final class ChunkedFile: Sendable {
 
     // MARK: Threads
 
-    /// One chunk, and what was read of it. `@unchecked Sendable`: it is one thread's at a time, which
-    /// the exchange of chunks under a lock makes sure of.
+    /// One chunk, and what was read of it. `@unchecked Sendable`: it is one thread's at a time,
+    /// which the exchange of chunks under a lock makes sure of.
     private final class Chunk: @unchecked Sendable {
         var index = 0
         var text: UnsafeMutableRawBufferPointer
@@ -142,7 +142,9 @@ final class ChunkedFile: Sendable {
         let exchange = Monitor(Exchange())
         let reading = file.duplicate
         let workers = (0..<threads).map { _ in
-            OSThread { self.work(exchange, reading, source, ahead: threads * Self.chunksPerThread) }
+            OSThread {
+                self.work(exchange, reading, source, ahead: threads * Self.chunksPerThread)
+            }
         }
         var failure: FileLoadError?
         do throws(FileLoadError) {
@@ -159,14 +161,16 @@ final class ChunkedFile: Sendable {
         _ exchange: Monitor<Exchange>, _ file: FileView, _ source: FactBuffer.Source, ahead: Int
     ) {
         while true {
-            let task: Chunk? = exchange.wait(timeoutMs: nil) { exchange -> Chunk?? in
-                if exchange.isStopping || exchange.next == chunkCount { return .some(nil) }
-                guard exchange.next < exchange.taken + ahead else { return nil }
-                let chunk = exchange.spare.popLast() ?? Chunk(bytes: chunkBytes + chunkBytes / 4)
-                chunk.index = exchange.next
-                exchange.next += 1
-                return chunk
-            } ?? nil
+            let task: Chunk? =
+                exchange.wait(timeoutMs: nil) { exchange -> Chunk?? in
+                    if exchange.isStopping || exchange.next == chunkCount { return .some(nil) }
+                    guard exchange.next < exchange.taken + ahead else { return nil }
+                    let chunk =
+                        exchange.spare.popLast() ?? Chunk(bytes: chunkBytes + chunkBytes / 4)
+                    chunk.index = exchange.next
+                    exchange.next += 1
+                    return chunk
+                } ?? nil
             guard let chunk = task else { return }
             chunk.removeAll()
             do throws(FileError) {

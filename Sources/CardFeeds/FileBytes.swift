@@ -121,7 +121,8 @@ struct FileView: Sendable {
         return filled
     }
 
-    /// The place behind the first line feed at or after `offset`; the file's end when there is none.
+    /// The place behind the first line feed at or after `offset`; the file's end when there is
+    /// none.
     func lineStart(after offset: Int) throws(FileError) -> Int {
         var place = offset
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4_096, alignment: 16)

@@ -203,7 +203,8 @@ public struct FileLoader {
         }
         var run = FileRun(
             report: FileReport(path: name, feed: feed), number: number, mode: mode,
-            collector: collector, rejects: problemFile(name, "rejects"), warnings: problemFile(name, "warnings"))
+            collector: collector, rejects: problemFile(name, "rejects"),
+            warnings: problemFile(name, "warnings"))
         var failure: FileLoadError?
         do throws(FileLoadError) {
             try body(&input, &run)

@@ -83,7 +83,8 @@ struct FileRun: ~Copyable {
             let noted = RowProblem(
                 code: problem.code, column: problem.column,
                 message: problem.message
-                    + (note.isCut ? "; only its first \(note.bytes.count) bytes are kept here" : ""))
+                    + (note.isCut ? "; only its first \(note.bytes.count) bytes are kept here" : "")
+            )
             let hidden = Self.hidden(problem, format)
             report.note(noted, line: line, origin, isReject: note.isReject)
             try Self.onFile { () throws(FileError) in

@@ -70,7 +70,8 @@ public final class BatchWriter: Sendable {
     ///
     /// - Returns: what became of the facts since the last call, by their files.
     public func flush() throws(WriteError) -> [Int: CommitCounts] {
-        let outcome: Result<[Int: CommitCounts], WriteError>? = progress.wait(timeoutMs: nil) { progress in
+        typealias Outcome = Result<[Int: CommitCounts], WriteError>
+        let outcome: Outcome? = progress.wait(timeoutMs: nil) { progress in
             if let failure = progress.failure { return .failure(failure) }
             guard progress.inFlightFacts == 0 else { return nil }
             defer { progress.counts = [:] }

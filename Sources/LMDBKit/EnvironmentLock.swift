@@ -3,8 +3,8 @@ internal import Glibc
 /// Keeps everybody out of an environment, so that its data file can be replaced.
 ///
 /// Every process that has an environment open holds a shared lock on the first byte of its lock
-/// file (mdb.c, mdb_env_excl_lock), and takes it before it opens the data file. An exclusive lock on
-/// that byte is therefore had only when nobody has the environment open, tools such as mdb_stat
+/// file (mdb.c, mdb_env_excl_lock), and takes it before it opens the data file. An exclusive lock
+/// on that byte is therefore had only when nobody has the environment open, tools such as mdb_stat
 /// included, and whoever opens it meanwhile waits, and then opens what is there at last.
 ///
 /// It is an open-file-description lock (fcntl(2), F_OFD_SETLK), which ends with the process however

@@ -69,9 +69,9 @@ public final class NewDataFile: @unchecked Sendable {
 
     /// Linux's O_DIRECT, which Glibc shows with _GNU_SOURCE only.
     #if arch(arm64)
-        private static let direct: CInt = 0o200_000
+    private static let direct: CInt = 0o200_000
     #else
-        private static let direct: CInt = 0o40_000
+    private static let direct: CInt = 0o40_000
     #endif
 
     deinit {
@@ -97,10 +97,15 @@ public final class NewDataFile: @unchecked Sendable {
             guard end > reserved else { return 0 }
             // By powers of two at first: a small store asks for little.
             let wanted = max(end, min(2 * reserved, reserved + Self.reservePages))
-            let offset = off_t(reserved * PageLayout.pageBytes)
-            let code = posix_fallocate(
-                descriptor, offset, off_t((wanted - reserved) * PageLayout.pageBytes))
-            if code == 0 { reserved = wanted }
+            var code: CInt = 0
+            // What there is no room to reserve may not be needed.
+            for pages in [wanted, end] {
+                code = posix_fallocate(
+                    descriptor, off_t(reserved * PageLayout.pageBytes),
+                    off_t((pages - reserved) * PageLayout.pageBytes))
+                if code == 0 { reserved = pages }
+                if code != ENOSPC { break }
+            }
             return code
         }
         guard code == 0 else { throw Failure(code: code, call: "posix_fallocate") }
@@ -141,7 +146,7 @@ public final class NewDataFile: @unchecked Sendable {
     ///   - trees: each database's entries, in parts whose keys ascend from part to part.
     ///   - transactionID: of the last commit of the environment that this replaces; 0 for none.
     ///   - mapSizeBytes: what the environment was opened with.
-    /// - Returns: the file's last transaction, which differs from `transactionID` by an even number.
+    /// - Returns: the file's last transaction, different from `transactionID` by an even number.
     public func finish(
         _ trees: [(name: String, parts: [TreePart])], after transactionID: Int, mapSizeBytes: Int
     ) throws(Failure) -> Int {

@@ -10,7 +10,7 @@
 ///
 /// Nodes grow down from the page's end, pointers up; both are in key order. Every node takes an
 /// even number of bytes. The node of a branch page has no data, and the first six bytes are the
-/// child's page number; its first key is empty. An overflow page has its number of pages at 12 (u32).
+/// child's page number; its first key is empty. An overflow page has its page count at 12 (u32).
 enum PageLayout {
     static let pageBytes = 4_096
     static let headBytes = 16

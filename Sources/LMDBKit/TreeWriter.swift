@@ -60,8 +60,9 @@ public struct TreePart: Sendable {
     public init() {}
 }
 
-/// Fills leaf pages with entries that come in ascending order of their keys. A ``PageWriter`` serves
-/// one at a time, from the first entry to ``finish(_:)``: the page being filled lies in its buffer.
+/// Fills leaf pages with entries that come in ascending order of their keys. A ``PageWriter``
+/// serves one at a time, from the first entry to ``finish(_:)``: the page being filled lies in its
+/// buffer.
 public struct TreeWriter: ~Copyable {
     private var part = TreePart()
     private var filler: PageFiller?

@@ -2,8 +2,8 @@ import CardBulk
 import CardFeeds
 import Foundation
 
-/// Reads files, brings what they say into the store, and tells the person at the terminal what became
-/// of it.
+/// Reads files, brings what they say into the store, and tells the person at the terminal what
+/// became of it.
 struct FileRun {
     /// Places in all files together at which a sample is read.
     private static let samplePieces = 400

@@ -9,7 +9,8 @@ struct Load: ParsableCommand {
             nothing, so a load that was interrupted is simply run again. Rows that cannot be used \
             are written to the store's folder 'rejects' with their place and the reason; mend them \
             there, in the column 'raw_row', and load that file. Files may be gzip, and '-' is \
-            standard input. A running server shows what was loaded within a second.
+            standard input. A running server shows what was loaded within a second. All \
+            files are read before anything is written.
 
             EXAMPLES
               cardstatus load --data-dir data Samples

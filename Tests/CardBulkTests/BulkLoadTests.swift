@@ -15,7 +15,8 @@ import Testing
         let bulk = try BulkStore()
         let ordinary = try BulkStore()
         for round in 0..<4 {
-            let facts = try Self.drawFacts(&random, count: Int.random(in: 1...3_000, using: &random))
+            let count = Int.random(in: 1...3_000, using: &random)
+            let facts = try Self.drawFacts(&random, count: count)
             let report = try bulk.bulk(facts)
             #expect(report.way == .rebuilt)
             let counts = try ordinary.commit(facts)
@@ -111,7 +112,8 @@ import Testing
         let comment = String(repeating: "spill", count: 200)
         let facts = try (0..<40_000).map { number in
             BulkStore.Fact(
-                fact: try fact("C\(number * 7_919 % 30_011)", number % 5, comment: comment), file: 0)
+                fact: try fact("C\(number * 7_919 % 30_011)", number % 5, comment: comment), file: 0
+            )
         }
         let collected = try bulk.collect(facts, memoryBytes: 1)
         #expect(collected.spilledBytes > 0)

@@ -18,7 +18,9 @@ import Testing
         let quoted = (0..<30).map {
             row($0, comment: $0 % 3 == 0 ? "\"two\nlines, \"\"said\"\"\"" : "c")
         }.joined()
-        let open = (0..<30).map { row($0, comment: $0 % 7 == 3 ? "\"never closed" : "x\"y") }.joined()
+        let open = (0..<30).map {
+            row($0, comment: $0 % 7 == 3 ? "\"never closed" : "x\"y")
+        }.joined()
         let bad = (0..<30).map { $0 % 4 == 0 ? "bad,\($0)\n\n" : row($0) }.joined()
         return [
             header + plain, header + quoted, header + open, header + bad, header + plain + "a\"b",

@@ -6,8 +6,8 @@ import CardTesting
 import Foundation
 import Testing
 
-/// A new store and a folder for problems: what a program that loads files has. The store is open only
-/// while it is looked at.
+/// A new store and a folder for problems: what a program that loads files has. The store is open
+/// only while it is looked at.
 final class LoadingStore {
     /// 2023-12-01T00:00:00Z: shortly after the samples.
     static let now: Int64 = 1_701_388_800

@@ -39,7 +39,8 @@ final class LoadedRun {
             let profile = try feeds.profile(forFileNamed: file.name)
             #expect(profile.id.description == file.feed, context, sourceLocation: sourceLocation)
             let loader = FileLoader(
-                collector: collector, number: reports.count, problemDirectory: place.path + "/problems",
+                collector: collector, number: reports.count,
+                problemDirectory: place.path + "/problems",
                 runName: "run\(index)", nowSeconds: nowSeconds ?? options.nowSeconds)
             let report = try loader.load(directory.path + "/" + file.name, as: profile)
             reports.append((report, file))

@@ -85,7 +85,8 @@ struct CardWriterTests {
                         .init(
                             counts: counts(accepted: isFirst ? 2 : 1, duplicates: isFirst ? 0 : 1),
                             outcomes: [
-                                .changed(forgotten: 0), isFirst ? .changed(forgotten: 0) : .duplicate,
+                                isFirst ? .changed(forgotten: 0) : .duplicate,
+                                .changed(forgotten: 0),
                             ], sequence: 11)))
         }
         // Readers in memory follow before anybody is told.
