@@ -26,7 +26,8 @@ static void
 thread_ends(void *value)
 {
     machine_thread_cell = NULL;
-    release_cell(value);
+    void (*at_exit)(void *cell) = __atomic_load_n(&release_cell, __ATOMIC_ACQUIRE);
+    at_exit(value);
 }
 
 static void

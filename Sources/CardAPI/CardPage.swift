@@ -12,8 +12,8 @@ public struct CardPage {
         _ body: (borrowing CardView) throws -> Void
     ) throws -> Void
 
-    /// Appends the page as JSON. One card more than the page holds is looked for, which tells whether there
-    /// is a next page; `next` is the cursor for it, the last ID of this one, or null.
+    /// Appends the page as JSON. One card more than the page holds is looked for, which tells
+    /// whether there is a next page; `next` is the cursor for it, the last ID of this one, or null.
     public static func append(
         phone: PhoneNumber, after: CardID? = nil, limit: Int = limitMax, from source: Source,
         to json: inout ByteBuffer

@@ -22,8 +22,8 @@ enum EntityTag {
         target[17] = UInt8(ascii: "\"")
     }
 
-    /// The low 32 bits as eight digits, the first in the highest byte. Half-bytes are drawn apart to
-    /// a byte each; adding 6 carries into bit 4 of those above 9, which become letters.
+    /// The low 32 bits as eight digits, the first in the highest byte. Half-bytes are drawn apart
+    /// to a byte each; adding 6 carries into bit 4 of those above 9, which become letters.
     @inline(__always)
     private static func digits(_ value: UInt64) -> UInt64 {
         var word = value & 0xFFFF_FFFF

@@ -8,12 +8,12 @@ internal import Synchronization
 /// A chunk ends behind the first line feed at or after a multiple of the chunk's size. Whether a
 /// row ends there as well is not known before all bytes until there have been read, since a quote
 /// can be open; so each chunk is read as if it were so. When a chunk's reader, which started where
-/// a row starts, is between two rows at the chunk's end, a row starts there too, and the next chunk's
-/// reading is what one reader of the whole file reads (`CSVReader.isBetweenRows`). When it is not,
-/// what was read of the next chunk counts for nothing: the first reader goes on through that, and
-/// through those behind, until it stands between rows at one's end. Rows, lines, rejects and their
-/// order are so those of one reader, however the file is cut. A test holds them against each other
-/// for every cut of odd files.
+/// a row starts, is between two rows at the chunk's end, a row starts there too, and the next
+/// chunk's reading is what one reader of the whole file reads (`CSVReader.isBetweenRows`). When it
+/// is not, what was read of the next chunk counts for nothing: the first reader goes on through
+/// that, and through those behind, until it stands between rows at one's end. Rows, lines, rejects
+/// and their order are so those of one reader, however the file is cut. A test holds them against
+/// each other for every cut of odd files.
 final class ChunkedFile: Sendable {
     /// Chunks that are read, or wait to be taken, for each thread.
     private static let chunksPerThread = 3

@@ -9,14 +9,25 @@ extension CardIndex {
     ///
     /// - Parameter body: calls the closure that it gets with cards that are not there yet, in
     ///   ascending order of their IDs. Other writers wait until it returns.
-    /// - Throws: what `body` throws, and ``CardIndexError``. The cards so far may be there then.
+    /// - Throws: what `body` throws, and ``CardIndexError``. Some of the cards are there then.
     public func fill(
         _ body: (_ add: (borrowing CardView) throws -> Void) throws -> Void
     ) throws {
         try writer.withLock { writer in
             var queue = FillQueue()
-            try body { try add($0, &queue, &writer) }
-            while let card = queue.removeFirst() { try link(card, &writer) }
+            do {
+                try body { try add($0, &queue, &writer) }
+                while let card = queue.first {
+                    try link(card, &writer)
+                    queue.removeFirst()
+                }
+            } catch {
+                while let card = queue.first {
+                    discard(card.name, &writer)
+                    queue.removeFirst()
+                }
+                throw error
+            }
         }
     }
 
@@ -25,7 +36,10 @@ extension CardIndex {
     ) throws(CardIndexError) {
         let id = card.id
         queue.check(id)
-        if queue.isFull, let first = queue.removeFirst() { try link(first, &writer) }
+        if queue.isFull, let first = queue.first {
+            try link(first, &writer)
+            queue.removeFirst()
+        }
         let idHash = hash.hash(id)
         machine_prefetch(cardTable.firstLine(idHash))
         if let phone = card.phone { machine_prefetch(phoneTable.firstLine(hash.hash(phone))) }
@@ -69,9 +83,11 @@ private struct FillQueue {
         added += 1
     }
 
-    mutating func removeFirst() -> Card? {
-        guard removed < added else { return nil }
-        defer { removed += 1 }
-        return cards[removed % Self.capacity]
+    var first: Card? {
+        removed < added ? cards[removed % Self.capacity] : nil
+    }
+
+    mutating func removeFirst() {
+        removed += 1
     }
 }

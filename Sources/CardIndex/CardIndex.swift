@@ -328,7 +328,7 @@ public final class CardIndex: @unchecked Sendable {
     }
 
     /// Takes back a record that was not published.
-    private func discard(_ name: UInt32, _ writer: inout Writer) {
+    func discard(_ name: UInt32, _ writer: inout Writer) {
         let record = record(name)
         let comment = record.comment
         writer.arena.free(name, byteCount: record.byteCount)

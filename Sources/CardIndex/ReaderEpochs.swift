@@ -108,7 +108,7 @@ enum ReaderEpochs {
         guard depth == 0 else { return }
         let now = epoch.load(ordering: .acquiring)
         if barrier.load(ordering: .relaxed) == 2 {
-            cell.pinned.pointee.store(now, ordering: .relaxed)
+            cell.pinned.pointee.store(now, ordering: .releasing)
             machine_light_barrier()
         } else {
             cell.pinned.pointee.store(now, ordering: .sequentiallyConsistent)

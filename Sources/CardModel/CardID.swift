@@ -66,8 +66,8 @@ public struct CardID: Hashable, Comparable, Sendable {
     }
 
     /// The ID in text of 1 to 32 letters, digits, `-` and `_`; nil for all other text, which
-    /// ``parse(_:allowsCardNumbers:)`` may still find an ID in. The same as that, several bytes at a
-    /// time; it does not ask whether the ID looks like a card number.
+    /// ``parse(_:allowsCardNumbers:)`` may still find an ID in. The same as that, several bytes at
+    /// a time; it does not ask whether the ID looks like a card number.
     public init?(plain text: Span<UInt8>) {
         let count = text.count
         guard count > 0, count <= Self.maxCount else { return nil }
@@ -80,9 +80,9 @@ public struct CardID: Hashable, Comparable, Sendable {
         self.init(words: words, count: count)
     }
 
-    /// The upper-case form of up to eight bytes from `offset` on, as in ``words``; false when one of
-    /// them is not plain. Each test raises the high bit of the bytes that pass it: they are below
-    /// 128, so no addition carries into the next byte.
+    /// The upper-case form of up to eight bytes from `offset` on, as in ``words``; false when one
+    /// of them is not plain. Each test raises the high bit of the bytes that pass it: they are
+    /// below 128, so no addition carries into the next byte.
     @inline(__always)
     private static func readPlain(
         _ target: inout UInt64, _ bytes: UnsafeRawBufferPointer, _ offset: Int

@@ -2,16 +2,16 @@ import CMicroHTTPD
 import Glibc
 
 // Making a response object costs ten allocations and some 2,500 instructions: the object, its lock,
-// and three for each header, all copied. So replies that differ only in body and one header of fixed
-// length are sent by objects that are used again. libmicrohttpd fixes a body's address and length
-// when the object is made, hence a list of free objects for each length.
+// and three for each header, all copied. So replies that differ only in body and one header of
+// fixed length are sent by objects that are used again. libmicrohttpd fixes a body's address and
+// length when the object is made, hence a list of free objects for each length.
 //
 // The header's value is written where libmicrohttpd has its copy, whose address
 // MHD_get_response_header gives. It does so as `const`, since responses may be shared. Ours is not:
 // between `completed` and MHD_queue_response nobody else holds it, and the value keeps its length.
 //
-// An object belongs to one worker's pool. It is taken when a reply is queued and given back when the
-// request is completed, both on the worker's thread; in between its connection holds it.
+// An object belongs to one worker's pool. It is taken when a reply is queued and given back when
+// the request is completed, both on the worker's thread; in between its connection holds it.
 
 /// What a kind of frequent reply has in common: status, content type, fixed headers, and the name
 /// and length of one header that varies, as the body does.

@@ -4,8 +4,8 @@
 // array. Built once, read by all workers, never changed.
 //
 // A request for one thing by its name is the commonest, so a GET of `literal/…/{capture}` has a way
-// of its own in front of the tree: see `Shortcut`. It is found in the tree at the building, so there
-// is one table of routes, and a path that does not fit it exactly goes through the tree.
+// of its own in front of the tree: see `Shortcut`. It is found in the tree at the building, so
+// there is one table of routes, and a path that does not fit it exactly goes through the tree.
 //
 // A path that a literal pattern has with another method only may still be a captured segment of
 // another pattern: with `POST /cards/batch` and `GET /cards/{id}`, a GET of /cards/batch asks for
@@ -83,8 +83,8 @@ public struct Router: Sendable {
         var tags = InlineArray<8, Int>(repeating: 0)
     }
 
-    /// A pattern whose only capture is its last segment, such as `/api/cards/{card_id}`, for GET and
-    /// HEAD. It is chosen only if no GET route has another literal in the place of the capture,
+    /// A pattern whose only capture is its last segment, such as `/api/cards/{card_id}`, for GET
+    /// and HEAD. It is chosen only if no GET route has another literal in the place of the capture,
     /// which the tree would prefer.
     private struct Shortcut {
         /// The literal bytes in front of the capture, 8 to 16 of them, as two words that overlap.

@@ -13,7 +13,8 @@ struct OpenAPITests {
 
     private static func name(_ route: Route) -> String { "\(route.method.name)".lowercased() }
 
-    /// Every route is in the document under its pattern, with its method, and there is nothing else.
+    /// Every route is in the document under its pattern, with its method, and there is nothing
+    /// else.
     @Test func paths_areTheRoutes() throws {
         let paths = try #require(try Contract.document()["paths"]).members
         let routes = Route.allCases.filter { $0 != .unmatched }

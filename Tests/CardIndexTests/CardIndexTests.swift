@@ -306,4 +306,23 @@ struct CardIndexTests {
         #expect((sizedTables + sized.statistics.recordBytes) / cards <= 54)
         #expect(grown.checkInvariants() == [])
     }
+
+    /// What the closure of a fill throws comes out as it is, and the index is whole: it has some of
+    /// the cards that were added, and the memory of all others is accounted for.
+    @Test func fill_leavesAWholeIndex_whenTheClosureThrows() throws {
+        struct Refusal: Error {}
+        let ids = makeIDs(0..<100).sorted()
+        let shape = CardShape()
+        let index = try CardIndex()
+        #expect(throws: Refusal.self) {
+            try index.fill { add in
+                for id in ids { try DrawnCard(id, version: 1, shape).lend(to: add) }
+                throw Refusal()
+            }
+        }
+        #expect(index.checkInvariants() == [])
+        for id in ids { try DrawnCard(id, version: 2, shape).insert(into: index) }
+        #expect(index.count == ids.count)
+        #expect(index.checkInvariants() == [])
+    }
 }
