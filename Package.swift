@@ -19,7 +19,9 @@ let package = Package(
     products: [
         .executable(name: "cardstatus", targets: ["cardstatus"]),
         // For Benchmarks/Micro, a package of its own. No interface to build upon.
-        .library(name: "CardParts", targets: ["CardAPI", "CardCSV", "CardIndex", "CardModel"]),
+        .library(
+            name: "CardParts",
+            targets: ["CardAPI", "CardCSV", "CardIndex", "CardModel", "HTTPFront"]),
         .executable(name: "load-test", targets: ["LoadTest"]),
     ],
     dependencies: [
