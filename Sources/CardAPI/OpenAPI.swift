@@ -165,8 +165,8 @@ enum OpenAPI {
         their order, then all phones in theirs; a key that is given again is answered again, and \
         one that is malformed has an `error` in its place. As `text/plain` the keys stand one a \
         line, `+…` or `phone:…` for a phone and anything else for a card ID; empty lines are \
-        skipped, and the results come in the order of the lines, one a line, as `application/x-ndjson`. An \
-        answer has at most 64 MiB.",
+        skipped, and the results come in the order of the lines, one a line, as \
+        `application/x-ndjson`. An answer has at most 64 MiB.",
                 "security": [{"bearer": []}, {"header": []}],
                 "parameters": [{"$ref": "#/components/parameters/Region"}],
                 "requestBody": {
