@@ -54,8 +54,10 @@ public struct BulkFacts: ~Copyable {
     /// The least that a load can be told to use.
     public static let memoryBytesMin = 128 << 20
     public static let memoryBytesDefault = 1 << 30
-    /// What is used beside the records: chunks of files being read, pages being filled, tables.
+    /// What is used beside the records: chunks of files being read and pages being filled, and lists
+    /// of the new file's pages, which are as many as there is to read.
     private static let otherBytes = 88 << 20
+    private static let inputBytesPerListByte = 24
     /// How much a range should hold: what the caches of one core do.
     private static let rangeBytes = 2 << 20
     private static let rangesMax = 1_024
@@ -68,7 +70,8 @@ public struct BulkFacts: ~Copyable {
     ///   - memoryBytes: how much memory the process should use.
     ///   - directory: where to write what that does not hold.
     public init(sample: Sample, inputBytes: Int, memoryBytes: Int, directory: String) {
-        let recordBytes = max(memoryBytes - Self.otherBytes, 16 << 20)
+        let others = Self.otherBytes + inputBytes / Self.inputBytesPerListByte
+        let recordBytes = max(memoryBytes - others, 16 << 20)
         pool = BlockPool(limitBytes: recordBytes, directory: directory)
         // Each range has a block open for cards, and two for each of the threads' other entries.
         let openMax = recordBytes / (5 * BlockPool.blockBytes) / 3

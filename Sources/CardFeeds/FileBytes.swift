@@ -125,12 +125,14 @@ struct FileView: Sendable {
     /// none.
     func lineStart(after offset: Int) throws(FileError) -> Int {
         var place = offset
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4_096, alignment: 16)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 14, alignment: 16)
         defer { buffer.deallocate() }
         while true {
             let count = try read(place..<(place + buffer.count), into: buffer)
-            if let index = buffer[..<count].firstIndex(of: UInt8(ascii: "\n")) {
-                return place + index + 1
+            if count > 0, let start = buffer.baseAddress,
+                let found = memchr(start, CInt(UInt8(ascii: "\n")), count)
+            {
+                return place + (found - start) + 1
             }
             if count == 0 { return place }
             place += count

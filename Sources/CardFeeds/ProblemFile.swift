@@ -169,7 +169,11 @@ struct ProblemFile: ~Copyable {
     }
 
     private mutating func appendEscaped(_ bytes: ArraySlice<UInt8>) {
-        guard bytes.contains(UInt8(ascii: "\"")) else {
+        let hasQuote = bytes.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return false }
+            return memchr(start, CInt(UInt8(ascii: "\"")), bytes.count) != nil
+        }
+        guard hasQuote else {
             buffer.append(contentsOf: bytes)
             return
         }
