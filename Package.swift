@@ -87,8 +87,8 @@ let package = Package(
         .executableTarget(
             name: "cardstatus",
             dependencies: [
-                "CardAPI", "CardBulk", "CardFeeds", "CardGenerator", "CardService", "CardStore",
-                "CardModel", "HTTPFront",
+                "CardAPI", "CardBulk", "CardCSV", "CardFeeds", "CardGenerator", "CardService",
+                "CardStore", "CardModel", "HTTPFront", "ZlibKit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -174,7 +174,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "EndToEnd", dependencies: ["CardTesting", "cardstatus", "CardStore", "LMDBKit"],
+            name: "EndToEnd",
+            dependencies: ["CardTesting", "cardstatus", "CardModel", "CardStore", "LMDBKit"],
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

@@ -86,6 +86,25 @@ extension CardStore {
         }
     }
 
+    /// As ``forEachHistory(_:)``, for an export that must be whole.
+    ///
+    /// - Throws: ``StoreError/damaged(database:what:)`` also when cards are missing that were
+    ///   written, which only shows at the end.
+    public func forEachHistoryOfAll(_ body: (CardID, CardHistory) throws -> Void) throws {
+        try read { transaction in
+            var found = DatabaseTotals()
+            try scan(transaction) { id, record in
+                found.add(record.checksum)
+                let history = try inDatabase(.cards) { try record.history() }
+                try body(id, history)
+            }
+            guard try found == DatabaseTotals(reading: .cards, transaction, databases.meta) else {
+                throw StoreError.damaged(
+                    database: "cards", what: "the records are not all that were written")
+            }
+        }
+    }
+
     /// Lends the current state of every card that has one, from one snapshot.
     ///
     /// - Returns: the snapshot's last sequence, from which ``changes(after:limit:)`` goes on.

@@ -65,6 +65,19 @@ public final class CardStore: Sendable {
         }
     }
 
+    /// Opens a data file that nobody writes, such as a copy that was just made, for reading only.
+    init(stillFile path: String) throws(StoreError) {
+        directory = path
+        do {
+            environment = try Environment(
+                path: path,
+                options: .init(mapSizeBytes: Self.defaultMapSizeBytes, isStillFile: true))
+            databases = try Self.openDatabases(environment, directory: path, create: false)
+        } catch {
+            throw Self.storeError(error, directory: path)
+        }
+    }
+
     private static func prepare(_ directory: String, create: Bool) throws(StoreError) {
         if create, mkdir(directory, 0o700) != 0, errno != EEXIST {
             throw .inaccessible(path: directory, reason: String(cString: strerror(errno)))

@@ -17,6 +17,11 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The map has no room for new events. Reads and voids go on.
     case mapFull(usedBytes: Int, mapSizeBytes: Int)
     case diskFull(directory: String)
+    /// A file that was to be made is there already.
+    case fileExists(path: String)
+    /// A store was to be made where there is one.
+    case storeExists(directory: String)
+    case notEnoughRoom(directory: String, neededBytes: Int, availableBytes: Int)
     /// A record is not what was written.
     case damaged(database: String, what: String)
     /// A bulk load keeps everybody else out while it writes the store anew.
@@ -50,6 +55,14 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
                 + " start with a larger --map-size"
         case .diskFull(let directory):
             "there is no space left on the disk of '\(directory)'"
+        case .fileExists(let path):
+            "there is a file '\(path)' already; --force replaces it"
+        case .storeExists(let directory):
+            "there is a store in '\(directory)' already, and restoring makes a new one;"
+                + " give it a directory of its own"
+        case .notEnoughRoom(let directory, let neededBytes, let availableBytes):
+            "there is not enough room in '\(directory)': \(neededBytes) bytes are needed, and"
+                + " \(availableBytes) are free"
         case .damaged(let database, let what):
             "the store is damaged: \(database): \(what)"
                 + (database == Self.dataFile ? "" : "; 'cardstatus check' lists all damage")

@@ -70,6 +70,11 @@ package struct DatabaseTotals: Equatable, Sendable {
         digest &-= hash
     }
 
+    mutating func add(_ other: DatabaseTotals) {
+        count += other.count
+        digest &+= other.digest
+    }
+
     /// An entry has a new value.
     package mutating func replace(_ old: UInt64, with new: UInt64) {
         digest = digest &- old &+ new

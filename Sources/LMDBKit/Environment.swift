@@ -21,15 +21,19 @@ public final class Environment: @unchecked Sendable {
         public var maxDatabases: Int
         /// Opens for reading and without the lock file: for whoever holds an ``EnvironmentLock``.
         public var isLockedByCaller: Bool
+        /// The path is that of a data file which nobody writes, such as a copy: it is opened
+        /// without a lock file, for reading only.
+        public var isStillFile: Bool
 
         public init(
             mapSizeBytes: Int, maxReaders: Int = 512, maxDatabases: Int = 16,
-            isLockedByCaller: Bool = false
+            isLockedByCaller: Bool = false, isStillFile: Bool = false
         ) {
             self.mapSizeBytes = mapSizeBytes
             self.maxReaders = maxReaders
             self.maxDatabases = maxDatabases
             self.isLockedByCaller = isLockedByCaller
+            self.isStillFile = isStillFile
         }
     }
 
@@ -48,7 +52,7 @@ public final class Environment: @unchecked Sendable {
     /// The data files that are open in this process.
     private static let openDataFiles = Mutex<Set<DataFileID>>([])
 
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
     private let dataFile: DataFileID
 
     /// Opens the environment in the directory `path`, which must exist; files are made with mode
@@ -56,7 +60,7 @@ public final class Environment: @unchecked Sendable {
     public init(path: String, options: Options) throws(LMDBError) {
         // Looked at before it is opened: opening and closing it would be enough to lose the locks.
         var status = stat()
-        if stat(path + "/data.mdb", &status) == 0 {
+        if stat(options.isStillFile ? path : path + "/data.mdb", &status) == 0 {
             let dataFile = DataFileID(status)
             let isOpen = Self.openDataFiles.withLock { $0.contains(dataFile) }
             precondition(!isOpen, "an LMDB environment is opened once in a process")
@@ -87,7 +91,9 @@ public final class Environment: @unchecked Sendable {
             try check(
                 mdb_env_set_maxdbs(created, UInt32(options.maxDatabases)), "mdb_env_set_maxdbs")
             // MDB_NOTLS: a read transaction belongs to its closure, not to its thread.
-            let flags = MDB_NOTLS | (options.isLockedByCaller ? MDB_RDONLY | MDB_NOLOCK : 0)
+            var flags = MDB_NOTLS
+            if options.isLockedByCaller { flags |= MDB_RDONLY | MDB_NOLOCK }
+            if options.isStillFile { flags |= MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK }
             try check(mdb_env_open(created, path, UInt32(flags), 0o600), "mdb_env_open")
         } catch {
             // lmdb.h on mdb_env_open: "If this function fails, mdb_env_close() must be called to

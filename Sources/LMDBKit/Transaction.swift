@@ -136,6 +136,11 @@ public struct WriteTransaction: Transaction, ~Copyable {
         try check(code, "mdb_put")
     }
 
+    /// Removes all entries of a database. The corresponding C function is `mdb_drop`.
+    public mutating func removeAll(from database: Database) throws(LMDBError) {
+        try check(mdb_drop(handle, database.handle, 0), "mdb_drop")
+    }
+
     /// Removes an entry, and says whether there was one. The corresponding C function is `mdb_del`.
     public mutating func remove(
         _ key: RawSpan, from database: Database

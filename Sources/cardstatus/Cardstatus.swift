@@ -25,8 +25,8 @@ struct Cardstatus: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Serve.self, Load.self, Void.self, Get.self, Export.self, Generate.self, Check.self,
-            Key.self,
+            Serve.self, Load.self, Void.self, Get.self, Export.self, Restore.self, Backup.self,
+            Check.self, Key.self, Generate.self,
         ])
 
     static func main() async {

@@ -9,8 +9,16 @@ struct Check: ParsableCommand {
             Reads every record, in one snapshot, also beside a running server. Ends with status 1 \
             when anything is wrong.
 
+            --repair makes anew what follows from whole records of cards: the tables of phones and \
+            times, states, counts and digests, and the change log. It says what it will do, does it \
+            in one transaction, and checks again. It is refused while a server has the store. Where \
+            records themselves are damaged or missing, it does nothing unless --drop-damaged is \
+            given; damaged records are then kept in the store's file 'damaged.ndjson', and loading \
+            the partners' files again brings back what they said.
+
             EXAMPLES
               cardstatus check --data-dir data
+              cardstatus check --data-dir data --repair
             """)
 
     /// Findings printed; a broken store may have one for every card.
@@ -18,22 +26,79 @@ struct Check: ParsableCommand {
 
     @OptionGroup var store: StoreOptions
 
+    @Flag(name: .long, help: "Correct what follows from whole records.")
+    var repair = false
+
+    @Flag(
+        name: .long,
+        help: "With --repair: give up records that are damaged or missing.")
+    var dropDamaged = false
+
+    func validate() throws {
+        if dropDamaged, !repair { throw ValidationError("--drop-damaged goes with --repair") }
+    }
+
     func run() throws {
-        let store = try self.store.openStore(try self.store.settings(), create: false)
-        let report = try store.check()
+        do {
+            try runCheck()
+        } catch let error as StoreError {
+            Terminal.clearProgress()
+            throw CommandFailure.failed("\(error)")
+        }
+    }
+
+    private func runCheck() throws {
+        let settings = try self.store.settings()
+        // Held to the end: no server may start on what is being repaired.
+        let lock =
+            repair ? try ServerLock(directory: settings.dataDirectory(store.dataDir)) : nil
+        defer { withExtendedLifetime(lock) {} }
+        let store = try self.store.openStore(settings, create: false)
         var output = ResultOutput.standardOutput()
-        for finding in report.findings.prefix(Self.shownMax) {
+        var report = try Self.check(store, &output)
+        if repair, !report.findings.isEmpty {
+            try Self.tell(report.repairPlan, &output, dropsDamaged: dropDamaged)
+            try store.repair(givesUpLosses: dropDamaged)
+            try output.line("repaired; checking again")
+            report = try Self.check(store, &output)
+        }
+        try output.finish()
+        if !report.findings.isEmpty { throw CommandFailure.failed(nil) }
+    }
+
+    private static func check(
+        _ store: CardStore, _ output: inout ResultOutput
+    ) throws -> CheckReport {
+        let report = try store.check { share in
+            if Terminal.isInteractive { Terminal.progress("\(Int(share * 100)) %") }
+        }
+        Terminal.clearProgress()
+        for finding in report.findings.prefix(shownMax) {
             try output.line("wrong: \(finding)")
         }
-        if report.findings.count > Self.shownMax {
-            try output.line("and \(report.findings.count - Self.shownMax) more")
+        if report.findings.count > shownMax {
+            try output.line("and \(report.findings.count - shownMax) more")
         }
         try output.line(
             "\(report.cards) cards, \(report.events) events, \(report.phones) phones,"
                 + " \(report.changes) changes, \(report.keys) keys:"
                 + (report.findings.isEmpty
                     ? " nothing is wrong" : " \(report.findings.count) problems"))
+        return report
+    }
+
+    private static func tell(
+        _ plan: RepairPlan, _ output: inout ResultOutput, dropsDamaged: Bool
+    ) throws {
+        for note in plan.notes { try output.line("note: \(note)") }
+        for loss in plan.losses { try output.line("will give up: \(loss)") }
+        if !plan.losses.isEmpty, !dropsDamaged {
+            try output.finish()
+            throw CommandFailure.failed(
+                "nothing was repaired: --drop-damaged would give up what is named above; better"
+                    + " restore a backup, if there is one")
+        }
+        for step in plan.steps { try output.line("will \(step)") }
         try output.finish()
-        if !report.findings.isEmpty { throw CommandFailure.failed(nil) }
     }
 }

@@ -1,43 +1,60 @@
 import ArgumentParser
-import CardAPI
 import CardStore
-import HTTPFront
 
 /// `cardstatus export`
 struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Write every event of every card, a JSON object a line.",
+        abstract: "Write every event of every card, as NDJSON or CSV.",
         discussion: """
             Cards come in the order of their IDs, a card's events in event order, voided ones too. \
-            Two stores that were told the same have the same export, byte for byte. It is one \
-            consistent snapshot, also beside a running server; the store's file can grow while a \
-            long export runs.
+            Two stores that were told the same have the same export, byte for byte, and 'cardstatus \
+            restore' makes a store of it that has this export again. NDJSON begins with a line for \
+            the format and ends with one that counts the rest. It is one consistent snapshot, also \
+            beside a running server; the store's file can grow while a long export runs. API keys \
+            are not part of it.
 
             EXAMPLES
               cardstatus export --data-dir data > events.ndjson
-              cardstatus export --data-dir data --output events.ndjson
+              cardstatus export --data-dir data --output events.ndjson.gz
+              cardstatus export --data-dir data --format csv --output events.csv
             """)
 
+    private static let progressEvents = 100_000
+
     @OptionGroup var store: StoreOptions
+
+    @Option(name: .long, help: "ndjson or csv.")
+    var format = ExportFormat.ndjson
 
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
-            "A file to make instead of writing to standard output.", valueName: "file"))
+            "A file to make instead of writing to standard output; gzip when its name ends in "
+                + ".gz.", valueName: "file"))
     var output: String?
+
+    @Flag(name: .long, help: "Replace the file of --output when it is there.")
+    var force = false
 
     func run() throws {
         let store = try self.store.openStore(try self.store.settings(), create: false)
-        var result = try output.map { try ResultOutput.file($0) } ?? .standardOutput()
-        var json = ByteBuffer()
-        try store.forEachHistory { card, history in
-            for event in history.events {
-                json.removeAll()
-                CardJSON.append(event, of: card, to: &json)
-                json.raw("\n")
-                try result.write(json.bytes)
+        var result =
+            try output.map { try ResultOutput.file($0, replaces: force) } ?? .standardOutput()
+        var writer = ExportWriter(format)
+        try result.write(writer.head())
+        var shown = 0
+        try store.forEachHistoryOfAll { card, history in
+            try result.write(writer.lines(card, history))
+            if Terminal.isInteractive, writer.events - shown >= Self.progressEvents {
+                shown = writer.events
+                Terminal.progress("\(writer.cards) cards, \(writer.events) events")
             }
         }
+        try result.write(writer.tail())
         try result.finish()
+        Terminal.clearProgress()
+        if let output {
+            Terminal.line("\(writer.cards) cards, \(writer.events) events: \(output)")
+        }
     }
 }

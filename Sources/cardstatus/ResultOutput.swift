@@ -1,4 +1,6 @@
+import CardStore
 import Foundation
+import ZlibKit
 
 /// Where a command's result goes: standard output or a file, buffered, with every error noticed.
 struct ResultOutput: ~Copyable {
@@ -6,25 +8,31 @@ struct ResultOutput: ~Copyable {
 
     private let descriptor: Int32
     private let name: String
-    private let isFile: Bool
+    /// nil for standard output.
+    private let file: PartialFile?
+    private var deflater: GzipDeflater?
     private var buffer: [UInt8] = []
 
     static func standardOutput() -> ResultOutput {
-        ResultOutput(descriptor: STDOUT_FILENO, name: "standard output", isFile: false)
+        ResultOutput(descriptor: STDOUT_FILENO, name: "standard output", file: nil)
     }
 
-    /// Makes the file with mode 0600, since results hold personal data. An existing file is
-    /// refused.
-    static func file(_ path: String) throws -> ResultOutput {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw failure(path) }
-        return ResultOutput(descriptor: descriptor, name: path, isFile: true)
+    /// A file of mode 0600, since results hold personal data, that has its name only when it is
+    /// whole. It is packed when its name ends in `.gz`. An existing one is refused.
+    static func file(_ path: String, replaces: Bool = false) throws -> ResultOutput {
+        do {
+            let file = try PartialFile(path: path, replaces: replaces)
+            return ResultOutput(descriptor: file.descriptor, name: path, file: file)
+        } catch {
+            throw CommandFailure.failed("\(error)")
+        }
     }
 
-    private init(descriptor: Int32, name: String, isFile: Bool) {
+    private init(descriptor: Int32, name: String, file: PartialFile?) {
         self.descriptor = descriptor
         self.name = name
-        self.isFile = isFile
+        self.file = file
+        deflater = file != nil && name.hasSuffix(".gz") ? GzipDeflater() : nil
     }
 
     mutating func write(_ bytes: some Sequence<UInt8>) throws {
@@ -39,24 +47,42 @@ struct ResultOutput: ~Copyable {
     /// Must be called at the end: what it cannot write is an error, not a short result.
     mutating func finish() throws {
         try flush()
-        guard isFile else { return }
-        guard fsync(descriptor) == 0, close(descriptor) == 0 else { throw Self.failure(name) }
+        let target = (descriptor, name)
+        try deflater?.finish { try Self.write($0, target) }
+        do {
+            try file?.publish()
+        } catch {
+            throw CommandFailure.failed("cannot write \(name): \(error)")
+        }
     }
 
     private mutating func flush() throws {
-        var offset = 0
-        while offset < buffer.count {
-            let count = buffer.withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress! + offset, $0.count - offset)
+        let target = (descriptor, name)
+        if deflater == nil {
+            try buffer.withUnsafeBytes { try Self.write($0, target) }
+        } else {
+            // Bytes are lent as a span: a closure could not change the deflater.
+            let bytes = buffer
+            try bytes.withUnsafeBytes { bytes in
+                try deflater?.deflate(bytes) { try Self.write($0, target) }
             }
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Self.failure(name) }
-            offset += count
         }
         buffer.removeAll(keepingCapacity: true)
     }
 
-    private static func failure(_ name: String) -> CommandFailure {
-        .failed("cannot write \(name): \(String(cString: strerror(errno)))")
+    private static func write(
+        _ bytes: UnsafeRawBufferPointer, _ target: (descriptor: Int32, name: String)
+    ) throws {
+        var offset = 0
+        while offset < bytes.count {
+            let count = Glibc.write(
+                target.descriptor, bytes.baseAddress?.advanced(by: offset), bytes.count - offset)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else {
+                throw CommandFailure.failed(
+                    "cannot write \(target.name): \(String(cString: strerror(errno)))")
+            }
+            offset += count
+        }
     }
 }

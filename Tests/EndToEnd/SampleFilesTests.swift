@@ -27,7 +27,7 @@ import Testing
             try Program.succeed(["check"] + store)
         }
         #expect(exports.count == 1)
-        #expect(exports.first?.split(separator: "\n").count == 8)
+        #expect(exports.first?.split(separator: "\n").count == 10)
     }
 
     /// The table of where each card is, from the command line.
