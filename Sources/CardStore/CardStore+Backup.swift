@@ -73,7 +73,7 @@ extension CardStore {
     private func syncCopy(_ file: PartialFile) throws {
         do {
             try file.sync()
-        } catch where DiskSpace.isUsedUp(of: PartialFile.folder(of: file.path)) {
+        } catch  where DiskSpace.isUsedUp(of: PartialFile.folder(of: file.path)) {
             throw StoreError.diskFull(directory: PartialFile.folder(of: file.path))
         }
     }

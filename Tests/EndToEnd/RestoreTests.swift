@@ -54,7 +54,8 @@ import Testing
         var facts: [CardFact] = []
         for _ in 0..<300 {
             facts.append(
-                try fact("C\(Int.random(in: 0..<60, using: &random))",
+                try fact(
+                    "C\(Int.random(in: 0..<60, using: &random))",
                     Int.random(in: 0..<9, using: &random), &random))
         }
         let phones = Bool.random(using: &random)
@@ -78,7 +79,7 @@ import Testing
         let reference = isPlain ? "" : text(&random, maxCount: 8)
         let feed = try #require(FeedID(["delivered", "a-1"].randomElement(using: &random) ?? "a"))
         let identity = EventIdentity(
-            occurredAt: try #require(Timestamp(seconds: 1_700_000_000 + Int64(second) * 86_399)),
+            occurredAt: try #require(Timestamp(seconds: 1_700_000_000 + Int64(second) * 7_201)),
             status: CardStatus.allCases.randomElement(using: &random) ?? .returned, feed: feed,
             reference: try eventText(reference, 64))
         let digits = UInt64.random(in: 0...(.max / 2), using: &random)
@@ -100,7 +101,9 @@ import Testing
     private static func text(_ random: inout SeededGenerator, maxCount: Int) -> String {
         var text = ""
         for _ in 0..<Int.random(in: 0...maxCount, using: &random) {
-            let special: [UInt32] = [0x22, 0x5C, 0x2C, 0x3B, 0x2F, 0xFEFF, 0x2028, 0xA0, 0x27, 0x3D]
+            let special: [UInt32] = [
+                0x22, 0x5C, 0x2C, 0x3B, 0x2F, 0xFEFF, 0x2028, 0xA0, 0x27, 0x3D,
+            ]
             let code =
                 switch Int.random(in: 0..<3, using: &random) {
                 case 0: special.randomElement(using: &random) ?? 0x22
@@ -151,7 +154,10 @@ import Testing
             (Self.head + Self.line(more: ",\"void\":true"), ":2: not JSON"),
             (Self.head + "{\"card_id\":\"A\"}\n", ":2: status is missing"),
             (Self.head + "junk\n", ":2: not JSON"),
-            (Self.head + Self.line() + "{\"cards\":1,\"events\":2,\"digest\":\"0\"}\n", ":3: lines"),
+            (
+                Self.head + Self.line() + "{\"cards\":1,\"events\":2,\"digest\":\"0\"}\n",
+                ":3: lines"
+            ),
             (table + "A,delivered,2023-11-13T09:34:56Z,,,,delivered\n", ":2: it has 7 fields"),
             (table + "A,delivered,2023-11-13T09:34:56Z,,\"x,,delivered,false\n", ":2: a quote"),
             (table + "A,lost,2023-11-13T09:34:56Z,,,,delivered,false\n", ":2: status is none"),
@@ -163,8 +169,9 @@ import Testing
             let path = try directory.write("input", text)
             let output = try Program.run(["restore", "--data-dir", data, path])
             #expect(output.status == 1, "\(text)")
-            #expect(output.standardError.contains(path + expected)
-                || output.standardError.contains(path + ": " + expected),
+            #expect(
+                output.standardError.contains(path + expected)
+                    || output.standardError.contains(path + ": " + expected),
                 "\(text): \(output.standardError)")
             #expect(!FileManager.default.fileExists(atPath: data), "\(text)")
         }
@@ -303,7 +310,10 @@ import Testing
         let small = directory.file("small")
         try FileManager.default.createDirectory(atPath: small, withIntermediateDirectories: true)
         let script = """
-            mount -t tmpfs -o size=2m tmpfs "$0" && "$@"; code=$?; find "$0" -type f | wc -l; exit $code
+            mount -t tmpfs -o size=2m tmpfs "$0" && "$@"
+            code=$?
+            find "$0" -type f | wc -l
+            exit $code
             """
         for command in [
             ["export", "--data-dir", data, "--output", small + "/export"],
