@@ -13,8 +13,8 @@ import Testing
         }
         try write("workers: 1\n")
         let server = try Server(directory.file("data"), ["--config", path])
-        func expect(_ text: String) throws {
-            server.program.signal(SIGHUP)
+        func expect(_ text: String, after signal: Int32? = SIGHUP) throws {
+            if let signal { server.program.signal(signal) }
             let log: String? = poll(seconds: 20) {
                 let log = server.program.standardError
                 return log.contains(text) ? log : nil
@@ -24,7 +24,8 @@ import Testing
         }
         try write("workers: 2\n")
         try expect("in effect from the next start on: workers")
-        try expect("read 0 API keys")
+        // The last step of the same reload: a signal that came before would find it under way.
+        try expect("read 0 API keys", after: nil)
         try write("worker: 2\n")
         try expect("\(path):1:1")
         try write("log_level: loud\n")
