@@ -54,8 +54,8 @@ public struct BulkFacts: ~Copyable {
     /// The least that a load can be told to use.
     public static let memoryBytesMin = 128 << 20
     public static let memoryBytesDefault = 1 << 30
-    /// What is used beside the records: chunks of files being read and pages being filled, and lists
-    /// of the new file's pages, which are as many as there is to read.
+    /// What is used beside the records: chunks of files being read, pages being filled, and lists
+    /// of the new file's pages, which are the more the more there is to read.
     private static let otherBytes = 88 << 20
     private static let inputBytesPerListByte = 24
     /// How much a range should hold: what the caches of one core do.

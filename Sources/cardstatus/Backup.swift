@@ -6,10 +6,10 @@ struct Backup: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Copy the store, consistently, also beside a running server.",
         discussion: """
-            DEST is a directory, made when there is none, that can then be given as --data-dir; or a \
-            data file when it ends in .mdb. The copy is compact, holds everything, API keys too, \
-            and has its name only when it is whole and durable. While it is made, pages that others \
-            free are not used again, so the store's file can grow.
+            DEST is a directory, made when there is none, that can then be given as --data-dir; or \
+            a data file when it ends in .mdb. The copy is compact, holds everything, API keys too, \
+            and has its name only when it is whole and durable. While it is made, pages that \
+            others free are not used again, so the store's file can grow.
 
             EXAMPLES
               cardstatus backup --data-dir data --verify /backups/monday

@@ -10,11 +10,11 @@ struct Check: ParsableCommand {
             when anything is wrong.
 
             --repair makes anew what follows from whole records of cards: the tables of phones and \
-            times, states, counts and digests, and the change log. It says what it will do, does it \
-            in one transaction, and checks again. It is refused while a server has the store. Where \
-            records themselves are damaged or missing, it does nothing unless --drop-damaged is \
-            given; damaged records are then kept in the store's file 'damaged.ndjson', and loading \
-            the partners' files again brings back what they said.
+            times, states, counts and digests, and the change log. It says what it will do, does \
+            it in one transaction, and checks again. It is refused while a server has the store. \
+            Where records themselves are damaged or missing, it does nothing unless --drop-damaged \
+            is given; damaged records are then kept in the store's file 'damaged.ndjson', and \
+            loading the partners' files again brings back what they said.
 
             EXAMPLES
               cardstatus check --data-dir data

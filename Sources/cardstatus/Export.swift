@@ -7,11 +7,11 @@ struct Export: ParsableCommand {
         abstract: "Write every event of every card, as NDJSON or CSV.",
         discussion: """
             Cards come in the order of their IDs, a card's events in event order, voided ones too. \
-            Two stores that were told the same have the same export, byte for byte, and 'cardstatus \
-            restore' makes a store of it that has this export again. NDJSON begins with a line for \
-            the format and ends with one that counts the rest. It is one consistent snapshot, also \
-            beside a running server; the store's file can grow while a long export runs. API keys \
-            are not part of it.
+            Two stores that were told the same have the same export, byte for byte, and \
+            'cardstatus restore' makes a store of it that has this export again. NDJSON begins \
+            with a line for the format and ends with one that counts the rest. It is one \
+            consistent snapshot, also beside a running server; the store's file can grow while a \
+            long export runs. API keys are not part of it.
 
             EXAMPLES
               cardstatus export --data-dir data > events.ndjson

@@ -8,11 +8,11 @@ struct Restore: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make a store of an export.",
         discussion: """
-            Reads what 'cardstatus export' wrote, NDJSON or CSV, gzip or not; several files are the \
-            pieces of one export, in their order. The store is made anew, in a directory that has \
-            none, and has the same export again, byte for byte. It is all or nothing: when a line \
-            cannot be used, it is named and no store is made. API keys are not part of an export; \
-            make new ones.
+            Reads what 'cardstatus export' wrote, NDJSON or CSV, gzip or not; several files are \
+            the pieces of one export, in their order. The store is made anew, in a directory that \
+            has none, and has the same export again, byte for byte. It is all or nothing: when a \
+            line cannot be used, it is named and no store is made. API keys are not part of an \
+            export; make new ones.
 
             EXAMPLES
               cardstatus restore --data-dir new events.ndjson.gz
