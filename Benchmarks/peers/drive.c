@@ -1,5 +1,5 @@
 /* Sends requests that were rendered beforehand, and times the answers: for what wrk cannot do, which
- * is Redis's protocol, bodies that differ from request to request, and a constant rate.
+ * is to say when it is warm, Redis's protocol, bodies that differ, and a constant rate.
  *
  *     drive PORT|SOCKET-PATH http|resp REQUESTS-FILE CONNECTIONS WARM-UP-S SECONDS RATE
  *

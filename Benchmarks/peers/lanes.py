@@ -72,8 +72,22 @@ class Lane:
         connection.close()
 
 
+    def requests(self, cards):
+        """The same, rendered for drive.c."""
+        paths = self.paths(cards)
+        records = paths.replace("paths-", "requests-") + ("-key" if self.key else "")
+        if not os.path.exists(records):
+            headers = "".join(f"{name}: {text}\r\n" for name, text in self.headers(cards).items())
+            with open(paths) as file:
+                render(records, ((f"GET {line.rstrip()} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n"
+                                  .encode(), 1) for line in file))
+        return records
+
     def measure(self, bench, server, cards):
-        return measure.closed(bench, self, server, cards)
+        if bench.generator == "wrk":
+            return measure.closed(bench, self, server, cards)
+        return measure.driven(bench, self, server, self.requests(cards), "http",
+                              bench.connections)
 
 
 def render(records, requests):
@@ -145,18 +159,13 @@ class RateLane(Lane):
     as there are."""
 
     share = 0.3
+    # Not a multiple of 128: libmicrohttpd 0.9.75 reads events 128 at a time, and when exactly as many
+    # connections are ready it waits for another event before it answers any (daemon.c, MHD_epoll).
+    connections = 100
 
     def __init__(self, name, loads, describes):
         super().__init__(name, servers.CardStatusLoading, describes=describes)
         self.loads = loads
-
-    def requests(self, cards):
-        records = os.path.join(cards.folder, "requests-get")
-        if not os.path.exists(records):
-            with open(self.paths(cards)) as file:
-                render(records, ((f"GET {line.rstrip()} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-                                  .encode(), 1) for line in file))
-        return records
 
     def measure(self, bench, server, cards):
         records = self.requests(cards)
@@ -165,7 +174,7 @@ class RateLane(Lane):
                                              bench.connections)["per_second"]
         loader = server.load(cards) if self.loads else None
         try:
-            run = measure.driven(bench, self, server, records, "http", 4 * bench.connections,
+            run = measure.driven(bench, self, server, records, "http", self.connections,
                                  rate=self.share * server.capacity)
             if loader and loader.poll() is not None:
                 run["load_ended"] = True

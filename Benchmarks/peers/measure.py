@@ -26,7 +26,8 @@ class Meter:
         return (time.monotonic(), Cores(self.bench.server_cores), Usage(self.server.sessions()))
 
     def record(self, lane, units, told):
-        """The record of a run in which `units` requests or keys were answered."""
+        """The record of a run in which `units` requests or keys were answered. The shares are of the
+        time between the two moments; wrk reads its script in it, and they come out too small."""
         (begin, cores_then, usage), (end, cores_now, usage_now) = self.begin, self.end
         used, seconds = usage_now.seconds_since(usage), end - begin
         return {
@@ -73,7 +74,9 @@ def driven(bench, lane, server, records, protocol, connections, rate=0):
     finally:
         child.kill()
         child.wait()
-    if told["failed"] or told["missing"] or not told["requests"]:
+    if not told["requests"]:
+        raise Failed(f"{lane.name}: no answer in {bench.seconds} s")
+    if told["failed"] or told["missing"]:
         raise Failed(f"{lane.name}: of {told['requests']} answers {told['failed']} failed, "
                      f"{told['missing']} of {told['keys']} keys were missing")
     return meter.record(lane, told["keys"], told)

@@ -105,7 +105,7 @@ def markdown(record):
         f"{machine['system']}, Linux {machine['kernel']}; governor: {machine['governor']}.",
         f"{record['cards']:,} cards. {settings['rounds']} rounds, every lane once a round, "
         f"{settings['seconds']} s each after {settings['warm_up']} s of warming up, "
-        f"{settings['connections']} connections, closed loop; servers on core "
+        f"{settings['connections']} connections, closed loop, {settings['generator']}; servers on core "
         f"{settings['server_cores']}, load on core {settings['client_cores']}. "
         f"cardstatus at {record['revision']}.",
         "Again: `" + record["command"] + "`",
