@@ -45,14 +45,7 @@ enum OpenAPI {
                 "security": [{"bearer": []}, {"header": []}],
                 "parameters": [
                   {"$ref": "#/components/parameters/CardID"},
-                  {
-                    "name": "If-None-Match",
-                    "in": "header",
-                    "description": "Entity tags that the client has, or `*`. When the card's is \
-        among them, the answer is 304. Weak tags compare equal to strong ones.",
-                    "schema": {"type": "string"},
-                    "example": "\\"06d5c7346d5c35bf\\""
-                  }
+                  {"$ref": "#/components/parameters/IfNoneMatch"}
                 ],
                 "responses": {
                   "200": {
@@ -124,12 +117,16 @@ enum OpenAPI {
                     "description": "`next` of the page before.",
                     "schema": {"$ref": "#/components/schemas/WrittenCardID"},
                     "example": "ZYW8827"
-                  }
+                  },
+                  {"$ref": "#/components/parameters/IfNoneMatch"}
                 ],
                 "responses": {
                   "200": {
                     "description": "A page of cards.",
-                    "headers": {"Cache-Control": {"$ref": "#/components/headers/CacheControl"}},
+                    "headers": {
+                      "ETag": {"$ref": "#/components/headers/ETag"},
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"}
+                    },
                     "content": {
                       "application/json": {
                         "schema": {"$ref": "#/components/schemas/CardPage"},
@@ -148,6 +145,13 @@ enum OpenAPI {
                           "next": null
                         }
                       }
+                    }
+                  },
+                  "304": {
+                    "description": "The client has the page as it is. No body.",
+                    "headers": {
+                      "ETag": {"$ref": "#/components/headers/ETag"},
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"}
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
@@ -500,6 +504,14 @@ enum OpenAPI {
               }
             },
             "parameters": {
+              "IfNoneMatch": {
+                "name": "If-None-Match",
+                "in": "header",
+                "description": "Entity tags that the client has, or `*`. When the answer's is \
+        among them, it is 304. Weak tags compare equal to strong ones.",
+                "schema": {"type": "string"},
+                "example": "\\"06d5c7346d5c35bf\\""
+              },
               "CardID": {
                 "name": "card_id",
                 "in": "path",

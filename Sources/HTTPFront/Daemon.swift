@@ -14,6 +14,11 @@ final class Daemon: @unchecked Sendable {
     private let handle: OpaquePointer
     private let logSink: UnsafeMutablePointer<httpfront_log_sink>
 
+    /// How long a connection waits at most when libmicrohttpd sleeps over it; see the shim.
+    private static let heartbeatMs: UInt32 = 20
+
+    private let heartbeat: Int32
+
     /// Whether connections are handed over to it.
     let isFed: Bool
 
@@ -52,8 +57,14 @@ final class Daemon: @unchecked Sendable {
             logSink.deallocate()
             throw .daemonFailed(address, errno: code)
         }
+        heartbeat = httpfront_add_heartbeat(handle, Daemon.heartbeatMs)
         self.worker = worker
         self.handle = handle
+        if heartbeat < 0 {
+            worker.shared.errorLog(
+                "worker \(worker.index): no heartbeat (\(systemMessage(errno))); a burst of "
+                    + "exactly 128 requests may wait for the next event")
+        }
     }
 
     /// Gives it a connection. "The given client socket will be managed (and closed!) by MHD after
@@ -103,6 +114,8 @@ final class Daemon: @unchecked Sendable {
     func stop() {
         MHD_stop_daemon(handle)
         logSink.deallocate()
+        // After the event loop has ended; nothing can be done about a failure.
+        if heartbeat >= 0 { _ = close(heartbeat) }
     }
 
     private static func log(_ context: UnsafeMutableRawPointer?, _ text: UnsafePointer<CChar>?) {

@@ -51,7 +51,7 @@ public enum PercentDecoding {
     }
 
     /// The decoded byte at `offset`, which moves past it.
-    static func nextByte(
+    package static func nextByte(
         of input: UnsafeBufferPointer<UInt8>, at offset: inout Int, plus: PlusDecoding
     ) throws(PercentDecodingError) -> UInt8 {
         let start = offset

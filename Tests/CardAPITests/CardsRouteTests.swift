@@ -49,6 +49,25 @@ struct CardsRouteTests {
         }
     }
 
+    /// A client that has the page is told so, and only while the page is what it has.
+    @Test func cards_are304_whenTheClientHasThem() throws {
+        for source in [APIServer.Source.store, .memory] {
+            let server = try APIServer(try Samples.facts(), from: source)
+            for target in [
+                "/api/cards?phone=+971585949014", "/api/cards?phone=+971585949014&limit=7",
+            ] {
+                let tag = try #require(try server.get(target).headers["etag"])
+                let again = try server.get(target, "If-None-Match: \(tag)")
+                #expect(again.status == 304)
+                #expect(again.headers["etag"] == tag)
+                let other = try server.get(
+                    "/api/cards?phone=+971545576586", "If-None-Match: \(tag)")
+                #expect(other.status == 200)
+                #expect(other.headers["etag"] != tag)
+            }
+        }
+    }
+
     /// `region` says where a phone without a country code belongs, instead of the server's default;
     /// a phone with one needs neither.
     @Test func cards_areFound_inTheRegionOfTheRequest() throws {
