@@ -35,9 +35,9 @@ import Testing
 
     private static var isOptimized: Bool {
         #if DEBUG
-            false
+        false
         #else
-            true
+        true
         #endif
     }
 
