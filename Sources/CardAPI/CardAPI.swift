@@ -9,7 +9,7 @@ public final class CardAPI: Sendable {
     /// Who gets in.
     public enum Access: Sendable {
         /// With a key where the store has any; without where it has none. For servers that listen
-        /// on loopback addresses only.
+        /// on loopback addresses and Unix sockets only.
         case keysIfAny
         /// With a key, also where there is none: then nobody.
         case keysOnly

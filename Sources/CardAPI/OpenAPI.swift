@@ -26,7 +26,8 @@ enum OpenAPI {
         413; both close the connection. \
         `get-card-status` has errors of its own shape for status 400.\\n\\n\
         **Keys.** The calls that ask for a key below need it wherever the server has keys. A \
-        server that listens on loopback addresses only and has no key answers without.\\n\\n\
+        server that listens on loopback addresses and Unix sockets only and has no key answers \
+        without.\\n\\n\
         **Time** is UTC. **Phones** are in E.164 form."
           },
           "servers": [{"url": "/"}],
