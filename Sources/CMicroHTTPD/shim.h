@@ -21,7 +21,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
@@ -120,31 +119,29 @@ httpfront_wake_up_descriptor(void)
     return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
-// Wakes a daemon's event loop at an interval, whatever its connections do; -1 with errno set, else
-// a descriptor to be closed after the daemon's end.
+// A descriptor that wakes a daemon's event loop when it is written to, to be closed after the
+// daemon's end; -1 with errno set.
 //
 // libmicrohttpd 0.9.75 asks epoll for 128 events, and, when it got as many, asks for more before it
 // serves these, with the same timeout: if exactly 128 connections were ready, or a multiple, it
 // sleeps until something else happens (daemon.c, MHD_epoll). This is something else. The event's
 // pointer is NULL, which that loop takes for a signal and skips.
+//
+// An eventfd, edge-triggered: each write to it is an event of its own, and nobody has to read it.
+// (A timerfd does not go on ticking before it is read.)
 static inline int
-httpfront_add_heartbeat(struct MHD_Daemon *daemon, unsigned int interval_ms)
+httpfront_add_heartbeat(struct MHD_Daemon *daemon)
 {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (timer < 0)
+    int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (descriptor < 0)
         return -1;
-    struct timespec interval = {
-        .tv_sec = interval_ms / 1000, .tv_nsec = (long) (interval_ms % 1000) * 1000000 };
-    struct itimerspec times = { .it_interval = interval, .it_value = interval };
-    // Edge-triggered: each tick is an event of its own, and nobody has to read the timer.
     struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.ptr = NULL };
-    if (NULL == info || 0 != timerfd_settime(timer, 0, &times, NULL)
-        || 0 != epoll_ctl(info->epoll_fd, EPOLL_CTL_ADD, timer, &event)) {
+    if (NULL == info || 0 != epoll_ctl(info->epoll_fd, EPOLL_CTL_ADD, descriptor, &event)) {
         int error = NULL == info ? EINVAL : errno;
-        close(timer);
+        close(descriptor);
         errno = error;
         return -1;
     }
-    return timer;
+    return descriptor;
 }

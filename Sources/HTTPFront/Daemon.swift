@@ -1,4 +1,5 @@
 import CMicroHTTPD
+import Dispatch
 import Glibc
 import Synchronization
 
@@ -15,9 +16,11 @@ final class Daemon: @unchecked Sendable {
     private let logSink: UnsafeMutablePointer<httpfront_log_sink>
 
     /// How long a connection waits at most when libmicrohttpd sleeps over it; see the shim.
-    private static let heartbeatMs: UInt32 = 20
+    private static let heartbeatMs = 20
 
+    private static let tickerQueue = DispatchQueue(label: "cardstatus.heartbeat")
     private let heartbeat: Int32
+    private let ticker: any DispatchSourceTimer
 
     /// Whether connections are handed over to it.
     let isFed: Bool
@@ -57,13 +60,22 @@ final class Daemon: @unchecked Sendable {
             logSink.deallocate()
             throw .daemonFailed(address, errno: code)
         }
-        heartbeat = httpfront_add_heartbeat(handle, Daemon.heartbeatMs)
+        let heartbeat = httpfront_add_heartbeat(handle)
+        let code = errno
+        self.heartbeat = heartbeat
+        ticker = DispatchSource.makeTimerSource(queue: Daemon.tickerQueue)
+        ticker.schedule(
+            deadline: .now(), repeating: .milliseconds(Daemon.heartbeatMs),
+            leeway: .milliseconds(5))
+        ticker.setEventHandler { eventfd_write(heartbeat, 1) }
         self.worker = worker
         self.handle = handle
         if heartbeat < 0 {
             worker.shared.errorLog(
-                "worker \(worker.index): no heartbeat (\(systemMessage(errno))); a burst of "
+                "worker \(worker.index): no heartbeat (\(systemMessage(code))); a burst of "
                     + "exactly 128 requests may wait for the next event")
+        } else {
+            ticker.resume()
         }
     }
 
@@ -114,8 +126,12 @@ final class Daemon: @unchecked Sendable {
     func stop() {
         MHD_stop_daemon(handle)
         logSink.deallocate()
-        // After the event loop has ended; nothing can be done about a failure.
-        if heartbeat >= 0 { _ = close(heartbeat) }
+        // After the event loop has ended, and on the queue, where no tick can be under way.
+        guard heartbeat >= 0 else { return ticker.resume() }
+        Daemon.tickerQueue.sync {
+            ticker.cancel()
+            close(heartbeat)
+        }
     }
 
     private static func log(_ context: UnsafeMutableRawPointer?, _ text: UnsafePointer<CChar>?) {

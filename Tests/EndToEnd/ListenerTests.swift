@@ -58,6 +58,26 @@ import Testing
         #expect(!output.standardError.contains("warning"), "\(output.standardError)")
     }
 
+    /// A hundred and twenty-eight requests that are there at once are all answered. libmicrohttpd
+    /// asks for as many events at a time, and would wait for one more.
+    @Test(arguments: [127, 128, 256])
+    func requests_areAllAnswered_whenSoManyAreReadyAtOnce(count: Int) throws {
+        let directory = TemporaryDirectory()
+        let server = try Server(directory.file("data"), ["--workers", "1"])
+        let connections = try (0..<count).map { _ in try HTTPConnection(port: server.port) }
+        for connection in connections {
+            #expect(try connection.get("/api/health").status == 200)
+        }
+        server.program.signal(SIGSTOP)
+        for connection in connections {
+            try connection.send("GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        }
+        server.program.signal(SIGCONT)
+        for connection in connections {
+            #expect(try connection.answer().status == 200)
+        }
+    }
+
     /// What cannot be listened on is refused before anything is done, with what was asked for.
     @Test(arguments: [
         (["--listen", "unix:@name"], "abstract"),
