@@ -81,7 +81,7 @@ let package = Package(
         .target(
             name: "CardAPI",
             dependencies: [
-                "HTTPFront", "CardService", "CardStore", "CardModel", "GnuTLSKit",
+                "HTTPFront", "CardService", "CardStore", "CardModel", "GnuTLSKit", "ZlibKit",
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -164,6 +164,7 @@ let package = Package(
             dependencies: [
                 "CardTesting",
                 "CardAPI", "CardService", "CardStore", "CardModel", "HTTPFront", "LMDBKit",
+                "ZlibKit",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -26,6 +26,8 @@ public final class CardAPI: Sendable {
     let prepared: PreparedProblems
     private let cardReply: ReplyTemplate
     private let notModified: ReplyTemplate
+    private let packer = BodyPacker()
+    private let packedContract = BodyPacker.packed(OpenAPI.document)
 
     /// - Parameters:
     ///   - defaultRegion: where phones in queries belong that have no country code.
@@ -68,6 +70,8 @@ public final class CardAPI: Sendable {
             }
             reply.routeTag = tag
             answer(route, captures, path, request, &reply)
+            // A look-up is answered at once, however long its comment; the contract is packed.
+            if route != .card, route != .openAPI { pack(&reply, for: request) }
         }
     }
 
@@ -92,11 +96,12 @@ public final class CardAPI: Sendable {
             case .cards: try cards(request, &reply)
             case .batch: try batch(request, &reply)
             case .history: try history(pathSegment(path, captures), request, &reply)
+            case .events: try events(request, &reply)
             case .cardStatus: try cardStatus(request, &reply)
             case .health: Self.json("{\"status\":\"ok\"}", &reply)
             case .ready: ready(request, &reply)
             case .metrics: try metricsText(&reply)
-            case .openAPI: Self.json(OpenAPI.document, &reply)
+            case .openAPI: contract(request, &reply)
             }
         } catch let failure as RequestParameters.Failure {
             if route == .cardStatus { return Self.cardStatusError(failure.message, &reply) }
@@ -157,12 +162,25 @@ public final class CardAPI: Sendable {
         }
     }
 
-    private static func isKnown(_ hash: UInt64, _ request: borrowing Request) -> Bool {
-        let tag = [UInt8](unsafeUninitializedCapacity: EntityTag.byteCount) { buffer, count in
-            guard let base = buffer.baseAddress else { return }
-            EntityTag.write(hash, to: base)
-            count = EntityTag.byteCount
+    /// As ``tag(_:_:)``, for what may be long enough to be packed.
+    private func tagPage(_ reply: inout Reply, _ request: borrowing Request) {
+        guard reply.body.count >= BodyPacker.byteCountMin else { return tag(&reply, request) }
+        let isPacked = BodyPacker.packs(reply.body.count, for: request)
+        let tag = EntityTag.of(reply.body.bytes, isPacked: isPacked)
+        if request.headerCount(.ifNoneMatch) > 0, Self.isKnown(tag, request) { reply.status = 304 }
+        tag.withUnsafeBufferPointer { reply.addHeader("ETag", bytes: $0) }
+        if reply.status == 304 {
+            reply.addHeader("Cache-Control", "private, no-cache")
+        } else {
+            Self.personalJSON(&reply)
         }
+    }
+
+    private static func isKnown(_ hash: UInt64, _ request: borrowing Request) -> Bool {
+        isKnown(EntityTag.of(hash), request)
+    }
+
+    private static func isKnown(_ tag: [UInt8], _ request: borrowing Request) -> Bool {
         var isKnown = false
         request.forEachHeader(.ifNoneMatch) { value in
             isKnown = isKnown || EntityTag.matches(tag, ifNoneMatch: value)
@@ -173,7 +191,7 @@ public final class CardAPI: Sendable {
     private func cards(_ request: borrowing Request, _ reply: inout Reply) throws {
         if let phone = PhoneQuery.phone(request.query.bytes, defaultRegion: defaultRegion) {
             try CardPage.append(phone: phone, from: service.withCards, to: &reply.body)
-            return tag(&reply, request)
+            return tagPage(&reply, request)
         }
         let parameters = RequestParameters(query: request.query)
         guard let text = try parameters.text("phone") else {
@@ -187,7 +205,7 @@ public final class CardAPI: Sendable {
         }
         try CardPage.append(
             phone: phone, after: after, limit: limit, from: service.withCards, to: &reply.body)
-        tag(&reply, request)
+        tagPage(&reply, request)
     }
 
     private func batch(_ request: borrowing Request, _ reply: inout Reply) throws {
@@ -227,6 +245,12 @@ public final class CardAPI: Sendable {
             return reply.use(prepared.unknownCard, worker: request.worker)
         }
         HistoryPage.append(id, history, after: cursor, limit: limit, to: &reply.body)
+        Self.personalJSON(&reply)
+    }
+
+    private func events(_ request: borrowing Request, _ reply: inout Reply) throws {
+        let page = try EventPage.Request(RequestParameters(query: request.query))
+        try EventPage.append(page, from: service, to: &reply.body)
         Self.personalJSON(&reply)
     }
 
@@ -310,10 +334,30 @@ public final class CardAPI: Sendable {
         }
     }
 
+    private func contract(_ request: borrowing Request, _ reply: inout Reply) {
+        reply.addHeader("Vary", "Accept-Encoding")
+        guard AcceptEncoding(request).prefersGzip else {
+            return Self.json(OpenAPI.document, &reply)
+        }
+        reply.contentType = "application/json"
+        reply.addHeader("Content-Encoding", "gzip")
+        reply.body.append(packedContract)
+    }
+
     private func metricsText(_ reply: inout Reply) throws {
         reply.contentType = "text/plain; version=0.0.4; charset=utf-8"
         reply.body.append(
             metrics.text(service: service, statistics: try service.store.statistics()))
+    }
+
+    /// Packs a long body for a client that accepts it. All that is long here is text.
+    private func pack(_ reply: inout Reply, for request: borrowing Request) {
+        guard reply.body.count >= BodyPacker.byteCountMin else { return }
+        reply.addHeader("Vary", "Accept-Encoding")
+        guard BodyPacker.packs(reply.body.count, for: request) else { return }
+        if reply.status != 304 { reply.addHeader("Content-Encoding", "gzip") }
+        // The body of a 304 is packed too: it is kept back, and its length is told.
+        packer.pack(&reply.body)
     }
 
     private static func json(_ document: StaticString, _ reply: inout Reply) {

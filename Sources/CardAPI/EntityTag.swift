@@ -34,12 +34,22 @@ enum EntityTag {
         return word &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
     }
 
-    static func of(_ representation: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+    static func of(_ hash: UInt64) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
             guard let base = buffer.baseAddress else { return }
-            write(hash(of: representation), to: base)
+            write(hash, to: base)
             count = byteCount
         }
+    }
+
+    /// - Parameter isPacked: whether the representation will be packed with gzip, which makes
+    ///   another of it with a tag of its own: that of the plain one, with `-gz` at the end. The
+    ///   packed bytes may depend on the version of zlib; what they unpack to does not.
+    static func of(
+        _ representation: UnsafeBufferPointer<UInt8>, isPacked: Bool = false
+    ) -> [UInt8] {
+        let tag = of(hash(of: representation))
+        return isPacked ? tag.dropLast() + Array("-gz\"".utf8) : tag
     }
 
     /// Whether an `If-None-Match` value names the tag: a list, or `*` for whatever there is. RFC

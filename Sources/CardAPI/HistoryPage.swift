@@ -46,10 +46,7 @@ struct EventCursor {
         bytes.append(UInt8(identity.feed.count))
         identity.feed.append(to: &bytes)
         bytes.append(contentsOf: identity.reference.bytes)
-        let digits = Array("0123456789abcdef".utf8)
-        return String(
-            decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] },
-            as: UTF8.self)
+        return HexDigits.text(bytes)
     }
 
     init(identity: EventIdentity) {
@@ -58,7 +55,7 @@ struct EventCursor {
 
     /// nil when the text is no cursor.
     init?(_ text: Span<UInt8>) {
-        guard let bytes = Self.bytes(text), bytes.count >= 7 else { return nil }
+        guard let bytes = HexDigits.bytes(text), bytes.count >= 7 else { return nil }
         let seconds = bytes[..<4].reduce(Int64(0)) { $0 << 8 | Int64($1) }
         let feedEnd = 6 + Int(bytes[5])
         guard let occurredAt = Timestamp(seconds: seconds),
@@ -75,26 +72,6 @@ struct EventCursor {
             return try EventText(bytes.span, maxCount: EventText.referenceMaxCount)
         } catch {
             return nil
-        }
-    }
-
-    private static func bytes(_ text: Span<UInt8>) -> [UInt8]? {
-        guard text.count.isMultiple(of: 2), text.count <= 1_024 else { return nil }
-        var bytes: [UInt8] = []
-        for index in stride(from: 0, to: text.count, by: 2) {
-            guard let high = hexValue(text[index]), let low = hexValue(text[index + 1]) else {
-                return nil
-            }
-            bytes.append(high << 4 | low)
-        }
-        return bytes
-    }
-
-    private static func hexValue(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-        default: nil
         }
     }
 }

@@ -25,6 +25,8 @@ enum OpenAPI {
         body, two lengths, no Host) gets 400, whatever its path, and one with too large a body \
         413; both close the connection. \
         `get-card-status` has errors of its own shape for status 400.\\n\\n\
+        **Compression.** Answers with a body of more than 1 KiB are packed with gzip for clients \
+        whose `Accept-Encoding` has it; a single card never is.\\n\\n\
         **Keys.** The calls that ask for a key below need it wherever the server has keys. A \
         server that listens on loopback addresses and Unix sockets only and has no key answers \
         without.\\n\\n\
@@ -126,7 +128,9 @@ enum OpenAPI {
                     "description": "A page of cards.",
                     "headers": {
                       "ETag": {"$ref": "#/components/headers/ETag"},
-                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"}
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Vary": {"$ref": "#/components/headers/Vary"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"}
                     },
                     "content": {
                       "application/json": {
@@ -152,7 +156,8 @@ enum OpenAPI {
                     "description": "The client has the page as it is. No body.",
                     "headers": {
                       "ETag": {"$ref": "#/components/headers/ETag"},
-                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"}
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Vary": {"$ref": "#/components/headers/Vary"}
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
@@ -193,7 +198,11 @@ enum OpenAPI {
                 "responses": {
                   "200": {
                     "description": "A result for each key.",
-                    "headers": {"Cache-Control": {"$ref": "#/components/headers/CacheControl"}},
+                    "headers": {
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Vary": {"$ref": "#/components/headers/Vary"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"}
+                    },
                     "content": {
                       "application/json": {
                         "schema": {"$ref": "#/components/schemas/BatchAnswer"},
@@ -272,7 +281,11 @@ enum OpenAPI {
                 "responses": {
                   "200": {
                     "description": "A page of events.",
-                    "headers": {"Cache-Control": {"$ref": "#/components/headers/CacheControl"}},
+                    "headers": {
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Vary": {"$ref": "#/components/headers/Vary"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"}
+                    },
                     "content": {
                       "application/json": {
                         "schema": {"$ref": "#/components/schemas/HistoryPage"},
@@ -319,6 +332,105 @@ enum OpenAPI {
                 }
               }
             },
+            "/api/events": {
+              "get": {
+                "operationId": "findEvents",
+                "tags": ["Cards"],
+                "summary": "What happened when",
+                "description": "The events that are kept of all cards, in the order of time, then \
+        of status, and then a fixed one. Voided events are among them. What a page looks at is \
+        bounded, so it may have fewer events than `limit`, or none, and still a `next`: only a \
+        `next` of null says that there are no more. What is reported later for a time behind the \
+        cursor is not shown; follow the changes for that.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [
+                  {
+                    "name": "from",
+                    "in": "query",
+                    "description": "The first moment, as RFC 3339 writes it, with `Z` or an \
+        offset. The plus of an offset may be sent as it is, as `%2B`, or as a space. Fractions of \
+        a second are cut off, as those of events are.",
+                    "schema": {"$ref": "#/components/schemas/WrittenTime"},
+                    "example": "2023-11-13T00:00:00+04:00"
+                  },
+                  {
+                    "name": "to",
+                    "in": "query",
+                    "description": "The first moment that no longer counts.",
+                    "schema": {"$ref": "#/components/schemas/WrittenTime"},
+                    "example": "2023-11-14T00:00:00+04:00"
+                  },
+                  {
+                    "name": "status",
+                    "in": "query",
+                    "description": "Only events of this status.",
+                    "schema": {"$ref": "#/components/schemas/Status"}
+                  },
+                  {
+                    "name": "feed",
+                    "in": "query",
+                    "description": "Only events of this feed.",
+                    "schema": {"type": "string", "pattern": "^[a-z0-9-]{1,32}$"}
+                  },
+                  {
+                    "name": "limit",
+                    "in": "query",
+                    "description": "Events on a page, at most.",
+                    "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+                  },
+                  {
+                    "name": "cursor",
+                    "in": "query",
+                    "description": "`next` of the page before, as it is, with the other \
+        parameters as they were.",
+                    "schema": {"$ref": "#/components/schemas/EventPosition"}
+                  }
+                ],
+                "responses": {
+                  "200": {
+                    "description": "A page of events.",
+                    "headers": {
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Vary": {"$ref": "#/components/headers/Vary"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/EventPage"},
+                        "example": {
+                          "events": [
+                            {
+                              "card_id": "ZYW7631",
+                              "status": "picked_up",
+                              "occurred_at": "2023-11-13T07:02:00Z",
+                              "phone": "+971545576586",
+                              "comment": null,
+                              "reference": "878",
+                              "feed": "pickup",
+                              "void": false
+                            },
+                            {
+                              "card_id": "ZYW8827",
+                              "status": "delivered",
+                              "occurred_at": "2023-11-13T09:34:56Z",
+                              "phone": "+971585949014",
+                              "comment": "DELIVERED",
+                              "reference": "A883",
+                              "feed": "delivered",
+                              "void": false
+                            }
+                          ],
+                          "next": "000000006551edc0025a595738383237b197da571e04f881"
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
             "/api/get-card-status": {
               "get": {
                 "operationId": "getCardStatus",
@@ -349,7 +461,11 @@ enum OpenAPI {
                 "responses": {
                   "200": {
                     "description": "The cards that were found.",
-                    "headers": {"Cache-Control": {"$ref": "#/components/headers/CacheControl"}},
+                    "headers": {
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Vary": {"$ref": "#/components/headers/Vary"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"}
+                    },
                     "content": {
                       "application/json": {
                         "schema": {"$ref": "#/components/schemas/CardStatusAnswer"},
@@ -458,6 +574,10 @@ enum OpenAPI {
                 "responses": {
                   "200": {
                     "description": "The metrics.",
+                    "headers": {
+                      "Vary": {"$ref": "#/components/headers/Vary"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"}
+                    },
                     "content": {
                       "text/plain": {
                         "schema": {"type": "string"},
@@ -481,6 +601,10 @@ enum OpenAPI {
                 "responses": {
                   "200": {
                     "description": "The contract, in OpenAPI 3.1.",
+                    "headers": {
+                      "Vary": {"$ref": "#/components/headers/Vary"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"}
+                    },
                     "content": {"application/json": {"schema": {"type": "object"}}}
                   },
                   "400": {"$ref": "#/components/responses/Malformed"}
@@ -533,20 +657,33 @@ enum OpenAPI {
             "headers": {
               "ETag": {
                 "description": "A strong entity tag: the same for the same state of a card, on \
-        every server and after every restart.",
-                "schema": {"type": "string", "pattern": "^\\"[0-9a-f]{16}\\"$"}
+        every server and after every restart. A packed answer has another than a plain one.",
+                "required": true,
+                "schema": {"type": "string", "pattern": "^\\"[0-9a-f]{16}(-gz)?\\"$"}
+              },
+              "Vary": {
+                "description": "Of an answer with a body of more than 1 KiB, which is packed for \
+        clients that accept it.",
+                "schema": {"type": "string", "enum": ["Accept-Encoding"]}
+              },
+              "ContentEncoding": {
+                "description": "When the body is packed.",
+                "schema": {"type": "string", "enum": ["gzip"]}
               },
               "CacheControl": {
                 "description": "Personal data must not stay in a shared cache.",
+                "required": true,
                 "schema": {"type": "string", "enum": ["private, no-cache"]}
               },
               "Allow": {
                 "description": "The methods that the path has.",
+                "required": true,
                 "schema": {"type": "string"},
                 "example": "GET, HEAD"
               },
               "WWWAuthenticate": {
                 "description": "How to send a key.",
+                "required": true,
                 "schema": {"type": "string"},
                 "example": "Bearer realm=\\"cardstatus\\""
               }
@@ -881,6 +1018,60 @@ enum OpenAPI {
                     "description": "The cursor of the next page; null on the last one.",
                     "oneOf": [
                       {"$ref": "#/components/schemas/EventCursor"},
+                      {"type": "null"}
+                    ]
+                  }
+                }
+              },
+              "WrittenTime": {
+                "description": "A moment with its offset, from 2000 to 2099.",
+                "type": "string",
+                "format": "date-time",
+                "minLength": 16
+              },
+              "EventPosition": {
+                "description": "Where a page of all cards' events ended.",
+                "type": "string",
+                "pattern": "^([0-9a-f]{2}){18,49}$"
+              },
+              "CardEvent": {
+                "description": "One thing that a partner reported of a card.",
+                "type": "object",
+                "required": [
+                  "card_id", "status", "occurred_at", "phone", "comment", "reference", "feed",
+                  "void"
+                ],
+                "properties": {
+                  "card_id": {"$ref": "#/components/schemas/CardID"},
+                  "status": {"$ref": "#/components/schemas/Status"},
+                  "occurred_at": {"$ref": "#/components/schemas/Time"},
+                  "phone": {"$ref": "#/components/schemas/PhoneOrNull"},
+                  "comment": {"$ref": "#/components/schemas/Comment"},
+                  "reference": {"$ref": "#/components/schemas/Reference"},
+                  "feed": {
+                    "description": "The feed that it came from.",
+                    "type": "string",
+                    "pattern": "^[a-z0-9-]{1,32}$"
+                  },
+                  "void": {
+                    "description": "Whether it was undone, so that it does not count.",
+                    "type": "boolean"
+                  }
+                }
+              },
+              "EventPage": {
+                "type": "object",
+                "required": ["events", "next"],
+                "properties": {
+                  "events": {
+                    "type": "array",
+                    "maxItems": 1000,
+                    "items": {"$ref": "#/components/schemas/CardEvent"}
+                  },
+                  "next": {
+                    "description": "The cursor of the next page; null on the last one.",
+                    "oneOf": [
+                      {"$ref": "#/components/schemas/EventPosition"},
                       {"type": "null"}
                     ]
                   }

@@ -62,6 +62,39 @@ struct RequestParameters {
         }
     }
 
+    /// A moment as RFC 3339 writes it, with `Z` or an offset. The plus of an offset arrives as
+    /// `%2B`, or, when nobody encoded it, as a space.
+    func time(_ name: StaticString) throws(Failure) -> Timestamp? {
+        guard var text = try text(name) else { return nil }
+        let timeCount = "2000-01-01T00:00:00".utf8.count
+        if let offset = text.lastIndex(of: UInt8(ascii: " ")), offset >= timeCount {
+            text[offset] = UInt8(ascii: "+")
+        }
+        do {
+            return try TimestampParser.parseWithOffset(text.span)
+        } catch {
+            throw Failure("\(name): \(error).")
+        }
+    }
+
+    func status() throws(Failure) -> CardStatus? {
+        guard let text = try text("status") else { return nil }
+        guard let status = CardStatus(name: String(decoding: text, as: UTF8.self)) else {
+            let names = CardStatus.allCases.map { "'\($0.name)'" }.joined(separator: ", ")
+            throw Failure("The parameter 'status' must be one of \(names).")
+        }
+        return status
+    }
+
+    func feed() throws(Failure) -> FeedID? {
+        guard let text = try text("feed") else { return nil }
+        guard let feed = FeedID(text.span) else {
+            throw Failure(
+                "The parameter 'feed' must be a feed's ID: 1 to 32 of a-z, 0-9 and '-'.")
+        }
+        return feed
+    }
+
     func region() throws(Failure) -> PhoneRegion? {
         guard let text = try text("region") else { return nil }
         guard let region = PhoneRegion(String(decoding: text, as: UTF8.self)) else {

@@ -8,6 +8,7 @@ public enum Route: Int, CaseIterable, Sendable {
     case cards
     case batch
     case history
+    case events
     case cardStatus
     case health
     case ready
@@ -23,6 +24,7 @@ public enum Route: Int, CaseIterable, Sendable {
         case .cards: "/api/cards"
         case .batch: "/api/cards/batch"
         case .history: "/api/cards/{card_id}/history"
+        case .events: "/api/events"
         case .cardStatus: "/api/get-card-status"
         case .health: "/api/health"
         case .ready: "/api/ready"
@@ -37,7 +39,7 @@ public enum Route: Int, CaseIterable, Sendable {
     /// Whether the route needs a key where keys are in use.
     public var needsKey: Bool {
         switch self {
-        case .card, .cards, .batch, .history, .cardStatus, .metrics: true
+        case .card, .cards, .batch, .history, .events, .cardStatus, .metrics: true
         case .unmatched, .health, .ready, .openAPI: false
         }
     }

@@ -242,6 +242,15 @@ public final class CardService: Sendable {
         try store.history(of: id)
     }
 
+    /// Calls `body` with events in the order of time, from the store: see
+    /// ``CardStore/scanEvents(_:after:limit:limits:_:)``.
+    public func scanEvents(
+        _ query: EventQuery, after: EventPosition?, limit: Int, limits: EventScanLimits = .page,
+        _ body: (CardID, CardEvent) throws -> Void
+    ) throws -> EventPosition? {
+        try store.scanEvents(query, after: after, limit: limit, limits: limits, body)
+    }
+
     /// Cards in memory, or nil while there is no index.
     public var indexedCards: Int? {
         follower.withCurrent { $0.count }

@@ -87,6 +87,43 @@ package struct CardRecord: ~Escapable, ~Copyable {
         return try body(view)
     }
 
+    /// The event of this moment and status whose identity has this hash, or nil when the card has
+    /// none. Decodes that event only.
+    func event(
+        at occurredAt: Timestamp, _ status: CardStatus, identityHash: UInt64
+    ) throws(RecordDamage) -> CardEvent? {
+        var reader = RecordReader(bytes, from: Self.headSize)
+        for index in 0..<eventCount {
+            let start = reader.offset
+            guard let head = EventHead(&reader),
+                let texts = reader.span(count: head.feedCount + head.referenceCount),
+                reader.span(count: head.commentCount) != nil
+            else { throw Self.unreadable(event: index, of: eventCount) }
+            // Events ascend.
+            if head.occurredAt > occurredAt { return nil }
+            guard head.occurredAt == occurredAt, head.status == status,
+                head.feedCount <= FeedID.maxCount,
+                head.referenceCount <= EventText.referenceMaxCount
+            else { continue }
+            let hash = texts.bytes.withUnsafeBytes {
+                EventIdentity.stableHash(
+                    occurredAt: occurredAt.seconds, status: status.rawValue,
+                    feedCount: head.feedCount, feedAndReference: $0)
+            }
+            guard hash == identityHash else { continue }
+            var again = RecordReader(bytes, from: start)
+            guard let event = Self.event(&again) else {
+                throw Self.unreadable(event: index, of: eventCount)
+            }
+            return event
+        }
+        return nil
+    }
+
+    private static func unreadable(event index: Int, of count: Int) -> RecordDamage {
+        RecordDamage("event \(index + 1) of \(count) cannot be read")
+    }
+
     /// The whole history.
     package func history() throws(RecordDamage) -> CardHistory {
         var reader = RecordReader(bytes, from: Self.headSize)
@@ -94,7 +131,7 @@ package struct CardRecord: ~Escapable, ~Copyable {
         events.reserveCapacity(eventCount)
         for index in 0..<eventCount {
             guard let event = Self.event(&reader) else {
-                throw RecordDamage("event \(index + 1) of \(eventCount) cannot be read")
+                throw Self.unreadable(event: index, of: eventCount)
             }
             events.append(event)
         }

@@ -42,6 +42,36 @@ package enum TimeKey {
         bytes.append(bigEndian: identity.stableHash)
         return bytes
     }
+
+    /// The first key that an event of this moment can have, and greater than all before it.
+    static func start(_ occurredAt: Timestamp) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(bigEndian: UInt64(occurredAt.seconds))
+        return bytes
+    }
+
+    /// nil when the key is malformed.
+    static func decode(_ key: RawSpan) -> Decoded? {
+        let count = key.byteCount
+        guard count > 17 else { return nil }
+        let seconds = UInt64(
+            bigEndian: key.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))
+        let status = key.unsafeLoad(fromByteOffset: 8, as: UInt8.self)
+        let hash = UInt64(
+            bigEndian: key.unsafeLoadUnaligned(fromByteOffset: count - 8, as: UInt64.self))
+        guard let occurredAt = Timestamp(seconds: Int64(clamping: seconds)),
+            let status = CardStatus(rawValue: status),
+            let card = CardID(canonical: Span(_bytes: key.extracting(9..<(count - 8))))
+        else { return nil }
+        return Decoded(occurredAt: occurredAt, status: status, card: card, identityHash: hash)
+    }
+
+    struct Decoded {
+        let occurredAt: Timestamp
+        let status: CardStatus
+        let card: CardID
+        let identityHash: UInt64
+    }
 }
 
 /// Key in `changes`: the sequence number, 8 bytes, big-endian.

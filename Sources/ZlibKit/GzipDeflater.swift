@@ -11,14 +11,21 @@ public struct GzipDeflater: ~Copyable {
     private let stream: UnsafeMutablePointer<z_stream>
     private let output: UnsafeMutableRawBufferPointer
 
+    /// How much time goes into how few bytes.
+    public enum Level: CInt, Sendable {
+        case fastest = 1
+        case balanced = 6
+        case smallest = 9
+    }
+
     /// The corresponding C function is `deflateInit2`.
-    public init() {
+    public init(level: Level = .balanced) {
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
         output = .allocate(byteCount: Self.outputBytes, alignment: 16)
         // "Add 16 to windowBits to write a simple gzip header": 15 is the largest window.
         let code = deflateInit2_(
-            stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, Self.memoryLevel,
+            stream, level.rawValue, Z_DEFLATED, 15 + 16, Self.memoryLevel,
             Z_DEFAULT_STRATEGY, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
         precondition(code == Z_OK, "zlib cannot start: no memory, or another zlib than at build")
     }
@@ -28,6 +35,13 @@ public struct GzipDeflater: ~Copyable {
         _ = deflateEnd(stream)
         stream.deallocate()
         output.deallocate()
+    }
+
+    /// Begins another member, whatever became of the last. The corresponding C function is
+    /// `deflateReset`.
+    public mutating func reset() {
+        let code = deflateReset(stream)
+        precondition(code == Z_OK, "a stream that was started can start again")
     }
 
     /// Packs `input`, and calls `body` with what comes of it, as often as need be.

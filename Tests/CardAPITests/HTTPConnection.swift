@@ -1,4 +1,5 @@
 import Foundation
+import ZlibKit
 
 /// An answer as it came over the wire.
 struct HTTPAnswer {
@@ -7,9 +8,25 @@ struct HTTPAnswer {
     let headers: [String: String]
     let body: [UInt8]
 
-    var text: String { String(decoding: body, as: UTF8.self) }
+    var text: String { String(decoding: unpackedBody, as: UTF8.self) }
 
-    func json() throws -> JSON { try JSON(parsing: body) }
+    func json() throws -> JSON { try JSON(parsing: unpackedBody) }
+
+    /// The body without its coding; empty when that is damaged.
+    var unpackedBody: [UInt8] {
+        guard headers["content-encoding"] == "gzip" else { return body }
+        var inflater = GzipInflater()
+        var unpacked = [UInt8](repeating: 0, count: 1 << 24)
+        do {
+            let result = try body.withUnsafeBytes { body in
+                try unpacked.withUnsafeMutableBytes { try inflater.inflate(body, into: $0) }
+            }
+            try inflater.finish()
+            return Array(unpacked.prefix(result.written))
+        } catch {
+            return []
+        }
+    }
 }
 
 /// A TCP connection for one request, on which a test writes what bytes it likes.

@@ -101,6 +101,7 @@ struct OpenAPITests {
         ("/api/cards/{card_id}", "/api/cards/ZYW8827"),
         ("/api/cards", "/api/cards?phone=0545576586"),
         ("/api/cards/{card_id}/history", "/api/cards/ZYW8890/history"),
+        ("/api/events", "/api/events?from=2023-11-13T07:00:00Z&to=2023-11-14T00:00:00Z&limit=2"),
         ("/api/get-card-status", "/api/get-card-status?card_id=ZYW8827"),
         ("/api/health", "/api/health"), ("/api/ready", "/api/ready"),
     ])

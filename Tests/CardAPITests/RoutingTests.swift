@@ -6,7 +6,7 @@ import Testing
 struct RoutingTests {
     private static let targets: [(Route, String)] = [
         (.card, "/api/cards/ZYW8827"), (.cards, "/api/cards?phone=0585949014"),
-        (.history, "/api/cards/ZYW8827/history"),
+        (.history, "/api/cards/ZYW8827/history"), (.events, "/api/events?limit=3"),
         (.cardStatus, "/api/get-card-status?card_id=ZYW8827"), (.health, "/api/health"),
         (.ready, "/api/ready"), (.metrics, "/metrics"), (.openAPI, "/openapi.json"),
     ]
