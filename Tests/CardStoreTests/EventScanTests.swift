@@ -90,9 +90,9 @@ struct EventScanTests {
         let seed = SeededGenerator.newSeed()
         var random = SeededGenerator(seed: seed)
         let fixture = try StoreFixture()
-        _ = try fixture.store.commit([(0..<900).map { _ in try Self.drawFact(&random) }])
+        _ = try fixture.store.commit([(0..<500).map { _ in try Self.drawFact(&random) }])
         let all = try Self.entries(fixture.store)
-        for round in 0..<120 {
+        for round in 0..<50 {
             let query = try Self.drawQuery(&random)
             let limits = Self.drawLimits(&random)
             let limit = Int.random(in: 1...50, using: &random)
