@@ -21,8 +21,8 @@ public struct EventQuery: Equatable, Sendable {
     }
 }
 
-/// A place among all events, in the order in which ``CardStore/scanEvents(_:after:limit:limits:_:)``
-/// gives them: the key in `times` of an event that was looked at.
+/// A place among all events in the order of time: the key in `times` of an event that was looked
+/// at.
 public struct EventPosition: Equatable, Sendable {
     public let key: [UInt8]
 

@@ -94,7 +94,7 @@ struct CompressionTests {
         #expect(isPackedByCount.allSatisfy { $0.value == ($0.key > 1_024) })
     }
 
-    /// Packed and plain have tags of their own, the same from store and memory, and a client is told
+    /// Packed and plain have tags of their own, the same from store and memory, and a client hears
     /// that it has what it would get.
     @Test func pages_haveATagForEachVariant() throws {
         let target = "/api/cards?phone=0501112233"
