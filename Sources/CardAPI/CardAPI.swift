@@ -75,11 +75,39 @@ public final class CardAPI: Sendable {
         }
     }
 
-    /// What a request gets that is refused before it is read: its framing is in doubt, or its body
-    /// too large.
+    /// What is done with a request's body. Who needs a key and has none is told before a large body
+    /// is read; a small one is read all the same, since an answer before its end may be lost to a
+    /// client that is still sending.
+    public func plan(for request: borrowing Request, _ reply: inout Reply) -> BodyPlan {
+        guard case .route(let tag, _) = router.match(request.method, request.path),
+            let route = Route(rawValue: tag)
+        else { return .kept(maxBytes: Route.ignoredBodyBytesMax) }
+        reply.routeTag = tag
+        let isSmall = request.bodyLength.map { $0 <= Route.ignoredBodyBytesMax } ?? false
+        if !isSmall, route.needsKey, !mayPass(request) {
+            reply.use(prepared.noKey, worker: request.worker)
+            return .answered
+        }
+        return .kept(maxBytes: route.bodyBytesMax)
+    }
+
+    /// What a request gets that the server answers itself: its framing is in doubt, its body too
+    /// large, or its answer did not come.
     public static func refuse(_ refusal: Refusal, _ reply: inout Reply) {
-        if refusal.status == 413 { return Problem.bodyTooLarge.write(to: &reply) }
-        Problem.malformed("\(refusal.detail)").write(to: &reply)
+        switch refusal {
+        case .bodyTooLarge:
+            Problem.bodyTooLarge.write(to: &reply)
+        case .busy:
+            Problem.busy.write(to: &reply)
+            reply.addHeader("Retry-After", "1")
+        case .overdue, .stopping:
+            Problem.notReady("\(refusal.detail)").write(to: &reply)
+            reply.addHeader("Retry-After", "1")
+        case .unanswered:
+            Problem.failed.write(to: &reply)
+        default:
+            Problem.malformed("\(refusal.detail)").write(to: &reply)
+        }
     }
 
     private func answer(

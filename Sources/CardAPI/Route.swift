@@ -36,6 +36,11 @@ public enum Route: Int, CaseIterable, Sendable {
     /// HEAD comes with GET.
     var method: HTTPMethod { self == .batch ? .post : .get }
 
+    /// The largest body that is read. Routes that read none take a small one and let it be.
+    var bodyBytesMax: Int { self == .batch ? 4 << 20 : Self.ignoredBodyBytesMax }
+
+    static let ignoredBodyBytesMax = 64 << 10
+
     /// Whether the route needs a key where keys are in use.
     public var needsKey: Bool {
         switch self {

@@ -17,6 +17,8 @@ struct Connection: ~Copyable {
         case requestLine
         /// Accepted in the first handler call; the body may be on its way.
         case accepted
+        /// The handler has returned without an answer, which is to come from elsewhere.
+        case deferred
         /// An answer is queued.
         case answered
         /// No memory for the target: the connection is closed.
@@ -30,6 +32,10 @@ struct Connection: ~Copyable {
 
     let workerIndex: Int
     let isLoopbackClient: Bool
+    /// libmicrohttpd's connection, as long as this one; nil in tests of handlers without a socket.
+    let handle: OpaquePointer?
+    /// Where it is entered while it is suspended.
+    let suspensions: Suspensions
     var isDraining = false
 
     var phase = Phase.idle
@@ -40,17 +46,28 @@ struct Connection: ~Copyable {
     /// The first rule of framing that a header broke.
     var refusal: Refusal?
     var body = ByteBuffer()
+    /// Set for each request with a body.
+    var bodyBytesMax = 0
     /// Bytes of the body that arrived, also those beyond the limit, which are not kept.
     var bodyBytesSeen = 0
+    /// Where the body goes instead of `body`.
+    var stream: BodyStream?
+    /// Since when the connection was suspended, until the worker has seen that it was resumed.
+    var suspension: Suspension?
     var startNanos: UInt64 = 0
     var reply = Reply()
     /// What the reply is sent by, when a template made it.
     var object: UnsafeMutablePointer<ReplyTemplate.Object>?
     var credential = AcceptedCredential()
 
-    init(workerIndex: Int, isLoopbackClient: Bool) {
+    init(
+        workerIndex: Int, isLoopbackClient: Bool, handle: OpaquePointer?,
+        suspensions: Suspensions
+    ) {
         self.workerIndex = workerIndex
         self.isLoopbackClient = isLoopbackClient
+        self.handle = handle
+        self.suspensions = suspensions
     }
 
     /// Ready for the next request.
@@ -61,9 +78,18 @@ struct Connection: ~Copyable {
         body.clear(keeping: Self.keptBodyBytes)
         bodyBytesSeen = 0
         refusal = nil
+        if stream != nil || suspension != nil { clearSlow() }
         if let object {
             ReplyTemplate.Pool.giveBack(object)
             self.object = nil
         }
+    }
+
+    /// A body that is still on its way was cut off: its sink is told.
+    @inline(never)
+    private mutating func clearSlow() {
+        stream?.abandon()
+        stream = nil
+        suspension = nil
     }
 }

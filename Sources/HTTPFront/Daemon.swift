@@ -48,7 +48,7 @@ final class Daemon: @unchecked Sendable {
         // MHD_quiesce_daemon needs MHD_USE_ITC; without MHD_USE_ERROR_LOG the logger stays silent.
         let flags =
             MHD_USE_EPOLL_INTERNAL_THREAD.rawValue | MHD_USE_ITC.rawValue
-            | MHD_USE_ERROR_LOG.rawValue
+            | MHD_USE_ERROR_LOG.rawValue | MHD_ALLOW_SUSPEND_RESUME.rawValue
         let handle = httpfront_start_daemon(
             UInt32(flags), listeningSocket ?? -1, &callbacks, logSink,
             configuration.connectionMemoryBytes,
@@ -67,16 +67,19 @@ final class Daemon: @unchecked Sendable {
         ticker.schedule(
             deadline: .now(), repeating: .milliseconds(Daemon.heartbeatMs),
             leeway: .milliseconds(5))
-        ticker.setEventHandler { eventfd_write(heartbeat, 1) }
+        let suspensions = worker.shared.suspensions
+        ticker.setEventHandler {
+            if heartbeat >= 0 { eventfd_write(heartbeat, 1) }
+            suspensions.endOverdue(nowNanos: monotonicNanos())
+        }
         self.worker = worker
         self.handle = handle
         if heartbeat < 0 {
             worker.shared.errorLog(
                 "worker \(worker.index): no heartbeat (\(systemMessage(code))); a burst of "
                     + "exactly 128 requests may wait for the next event")
-        } else {
-            ticker.resume()
         }
+        ticker.resume()
     }
 
     /// Gives it a connection. "The given client socket will be managed (and closed!) by MHD after
@@ -127,10 +130,9 @@ final class Daemon: @unchecked Sendable {
         MHD_stop_daemon(handle)
         logSink.deallocate()
         // After the event loop has ended, and on the queue, where no tick can be under way.
-        guard heartbeat >= 0 else { return ticker.resume() }
         Daemon.tickerQueue.sync {
             ticker.cancel()
-            close(heartbeat)
+            if heartbeat >= 0 { close(heartbeat) }
         }
     }
 

@@ -31,27 +31,29 @@ enum Framing {
     /// The first rule that the headers break together, when none breaks one alone.
     @inline(__always)
     static func refusal(
-        method: HTTPMethod, version: UnsafePointer<CChar>, headers: borrowing HeaderTable,
-        maxBodyBytes: Int
+        method: HTTPMethod, version: UnsafePointer<CChar>, headers: borrowing HeaderTable
     ) -> Refusal? {
         if !headers.contains(.host), strcmp(version, "HTTP/1.0") != 0 { return .invalidHost }
-        let hasEncoding = headers.contains(.transferEncoding)
-        guard hasEncoding || headers.contains(.contentLength) else { return nil }
-        return bodyRefusal(
-            method, version, hasEncoding, headers.first(.contentLength).flatMap(number),
-            maxBodyBytes)
+        guard headers.framesBody else { return nil }
+        return bodyRefusal(method, version, headers)
     }
 
     private static func bodyRefusal(
-        _ method: HTTPMethod, _ version: UnsafePointer<CChar>, _ hasEncoding: Bool,
-        _ contentLength: Int?, _ maxBodyBytes: Int
+        _ method: HTTPMethod, _ version: UnsafePointer<CChar>, _ headers: borrowing HeaderTable
     ) -> Refusal? {
-        if hasEncoding, strcmp(version, "HTTP/1.0") == 0 { return .unsupportedTransferEncoding }
-        if hasEncoding, contentLength != nil { return .contentLengthWithTransferEncoding }
-        let hasBody = hasEncoding || (contentLength ?? 0) > 0
-        if hasBody, method == .get || method == .head { return .unexpectedBody }
-        if let contentLength, contentLength > maxBodyBytes { return .bodyTooLarge }
-        return nil
+        if headers.contains(.transferEncoding) {
+            if strcmp(version, "HTTP/1.0") == 0 { return .unsupportedTransferEncoding }
+            if headers.contains(.contentLength) { return .contentLengthWithTransferEncoding }
+        }
+        let hasBody = bodyLength(headers) != 0
+        return hasBody && (method == .get || method == .head) ? .unexpectedBody : nil
+    }
+
+    /// The length of the body that is announced: 0 when there is none, nil when only its end will
+    /// tell.
+    static func bodyLength(_ headers: borrowing HeaderTable) -> Int? {
+        if headers.contains(.transferEncoding) { return nil }
+        return headers.first(.contentLength).flatMap(number) ?? 0
     }
 
     /// RFC 9110, 5.6.2. Nearly all names are letters and hyphens, which are tested eight at a time.

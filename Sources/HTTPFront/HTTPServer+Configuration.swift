@@ -27,8 +27,18 @@ extension HTTPServer {
         /// `shutdownGraceMs`. 0 closes them as soon as no request is left.
         public var idleGraceMs = 0
 
-        /// Larger bodies are refused with 413.
+        /// Larger bodies are refused with 413, where no ``BodyPlan`` says otherwise.
         public var maxBodyBytes = 4 << 20
+
+        /// Connections, of all workers together, whose answer is waited for. It should be less than
+        /// `connectionLimit`, so that a worker whose connections all wait has some left for others.
+        public var suspendedLimit = 3_072
+
+        /// Bodies that are streamed at a time; each may hold a thread and 768 KiB.
+        public var streamedBodiesLimit = 32
+
+        /// How long a sink may take for some 256 KiB of a body, and at its end for the answer.
+        public var sinkTimeoutMs = 60_000
 
         public init(listeners: [Listener]) {
             self.listeners = listeners
@@ -54,6 +64,9 @@ extension HTTPServer {
             for case .unix(_, let mode) in listeners {
                 precondition(mode & ~0o777 == 0, "a socket file's mode is its permissions")
             }
+            precondition(
+                suspendedLimit >= 0 && streamedBodiesLimit >= 0 && sinkTimeoutMs > 0,
+                "limits are not negative")
             precondition(maxBodyBytes <= 1 << 40, "twice the limit must fit an Int")
         }
 

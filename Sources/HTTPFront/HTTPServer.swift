@@ -11,7 +11,11 @@ public final class HTTPServer: Sendable {
     /// Answers a request. Runs on the request's worker.
     public typealias Handler = @Sendable (borrowing Request, inout Reply) -> Void
 
-    /// Answers a request that never reaches the handler.
+    /// Decides what is done with a request's body when its headers are there, before the client is
+    /// told to send it. Not called without a body, nor for one that is empty by its length.
+    public typealias BodyPlanner = @Sendable (borrowing Request, inout Reply) -> BodyPlan
+
+    /// Says what the server answers by itself.
     public typealias RefusalHandler = @Sendable (Refusal, inout Reply) -> Void
 
     /// Called once for every answered request when its last byte has been handed to the system, or
@@ -54,6 +58,7 @@ public final class HTTPServer: Sendable {
         configuration: Configuration,
         errorLog: @escaping ErrorLog,
         refuse: @escaping RefusalHandler = { $1.refuse($0) },
+        plan: BodyPlanner? = nil,
         onCompleted: @escaping CompletionHook = { _, _, _, _ in },
         handler: @escaping Handler
     ) throws(HTTPServerError) {
@@ -62,9 +67,10 @@ public final class HTTPServer: Sendable {
         try OpenFileLimit.raise(to: configuration.openFilesNeeded)
         BrokenPipeSignal.ignore()
         LibraryPanic.report(to: errorLog)
+        let maxBodyBytes = configuration.maxBodyBytes
         let shared = ServerShared(
-            handler: handler, refuse: refuse, onCompleted: onCompleted,
-            errorLog: errorLog, maxBodyBytes: configuration.maxBodyBytes)
+            handler: handler, refuse: refuse, onCompleted: onCompleted, errorLog: errorLog,
+            plan: plan ?? { _, _ in .kept(maxBytes: maxBodyBytes) }, configuration: configuration)
         self.shared = shared
         shutdownGraceMs = configuration.shutdownGraceMs
         idleGraceMs = configuration.idleGraceMs
@@ -84,6 +90,9 @@ public final class HTTPServer: Sendable {
 
     public var workerCount: Int { daemons.count }
 
+    /// Connections whose answer, or room for whose body, is being waited for.
+    public var suspendedConnections: Int { shared.suspensions.count }
+
     /// Whether `stop()` has begun.
     public var isDraining: Bool { shared.isDraining }
 
@@ -96,7 +105,8 @@ public final class HTTPServer: Sendable {
     ///
     /// A request has begun when its request line has arrived; an idle connection delays nothing
     /// beyond `idleGraceMs`. After `shutdownGraceMs` clients that are still sending or receiving
-    /// are cut off, while a handler that runs is waited for as long as it takes.
+    /// are cut off, those whose answer was to come later hear 503, and a handler that runs is waited
+    /// for as long as it takes.
     public func stop() {
         isStopped.withLock { isStopped in
             guard !isStopped else { return }
@@ -114,10 +124,26 @@ public final class HTTPServer: Sendable {
             // waited for.
             shared.seal()
             waitUntilNoneInFlight(deadline: deadline)
+            endSuspensions()
             for daemon in daemons { daemon.stop() }
+            // Bodies that were cut off: their sinks tidy up, unless a disk keeps them from it.
+            wait(deadline: monotonicNanos() + Self.lastAnswersNanos) { _ in
+                shared.streams.areTaken
+            }
             isStopped = true
         }
     }
+
+    /// No connection may be suspended when its daemon stops, nor any thread be about to resume one.
+    private func endSuspensions() {
+        shared.suspensions.close()
+        // As handlers: who gives an answer at this moment is waited for as long as it takes.
+        wait(deadline: .max) { _ in shared.suspensions.count > 0 }
+        waitUntilNoneInFlight(deadline: monotonicNanos() + Self.lastAnswersNanos)
+    }
+
+    /// For the answers to those that were suspended to the end, and for sinks to tidy up.
+    private static let lastAnswersNanos: UInt64 = 500_000_000
 
     private func waitUntilNoneInFlight(deadline: UInt64) {
         wait(deadline: deadline) { $0.worker.inFlight > 0 }

@@ -1,5 +1,7 @@
-/// Why a request never reached the handler. Each is answered in a way that closes the connection,
-/// since what follows on it can no longer be told apart from a body.
+/// Why the server answers a request itself.
+///
+/// Those before the handler close the connection, since what follows on it can no longer be told
+/// apart from a body. The last four leave it open.
 public enum Refusal: Sendable, CaseIterable {
     /// More than one `Content-Length`.
     case repeatedContentLength
@@ -17,10 +19,25 @@ public enum Refusal: Sendable, CaseIterable {
     case unexpectedBody
     /// A target with a space or a control character.
     case invalidTarget
-    /// A body of more than `maxBodyBytes`.
+    /// A body larger than its ``BodyPlan`` allows.
     case bodyTooLarge
+    /// As many bodies are streamed as may be, or as many connections suspended.
+    case busy
+    /// What the answer was waited for took too long. It may still happen.
+    case overdue
+    /// The server stopped while the answer was waited for. What was asked for may still happen.
+    case stopping
+    /// The answer was to come later, and whoever was to give it has forgotten it: a bug.
+    case unanswered
 
-    public var status: Int { self == .bodyTooLarge ? 413 : 400 }
+    public var status: Int {
+        switch self {
+        case .bodyTooLarge: 413
+        case .busy, .overdue, .stopping: 503
+        case .unanswered: 500
+        default: 400
+        }
+    }
 
     /// One sentence for the client.
     public var detail: StaticString {
@@ -35,6 +52,10 @@ public enum Refusal: Sendable, CaseIterable {
         case .unexpectedBody: "GET and HEAD requests have no body."
         case .invalidTarget: "The request target has a space or a control character."
         case .bodyTooLarge: "The body is larger than this server accepts."
+        case .busy: "The server has more work than it can take."
+        case .overdue: "The request took too long; what it asks for may still happen."
+        case .stopping: "The server stopped before the answer; what was asked for may still happen."
+        case .unanswered: "The server has lost the answer."
         }
     }
 }

@@ -29,7 +29,11 @@ public struct Request: ~Copyable {
             UnsafeBufferPointer(rebasing: connection.pointee.target.bytes[start...].dropFirst()))
     }
 
-    /// The whole body; empty when there is none.
+    /// The length of the body as the headers announce it: 0 when there is none, nil when only its
+    /// end will tell.
+    public var bodyLength: Int? { Framing.bodyLength(connection.pointee.headers) }
+
+    /// The whole body; empty when there is none, or it is streamed.
     public var body: UnsafeBufferPointer<UInt8> { connection.pointee.body.bytes }
 
     /// The value of the first header of this name, in any case, or nil.
@@ -92,7 +96,10 @@ extension Request {
         _ run: (borrowing Request, inout Reply) throws -> R
     ) rethrows -> R {
         let state = UnsafeMutablePointer<Connection>.allocate(capacity: 1)
-        state.initialize(to: Connection(workerIndex: 0, isLoopbackClient: isLoopbackClient))
+        state.initialize(
+            to: Connection(
+                workerIndex: 0, isLoopbackClient: isLoopbackClient, handle: nil,
+                suspensions: Suspensions(limit: 1)))
         var values: [UnsafeMutableBufferPointer<UInt8>] = []
         defer {
             for value in values { value.deallocate() }

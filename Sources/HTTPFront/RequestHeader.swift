@@ -109,6 +109,12 @@ struct HeaderTable: ~Copyable {
     @inline(__always)
     func contains(_ header: RequestHeader) -> Bool { present & Self.bit(header) != 0 }
 
+    /// Whether one says how long a body is.
+    @inline(__always)
+    var framesBody: Bool {
+        present & (Self.bit(.contentLength) | Self.bit(.transferEncoding)) != 0
+    }
+
     /// The first value, as libmicrohttpd gives it.
     func first(_ header: RequestHeader) -> Value? {
         contains(header) ? values[header.rawValue] : nil

@@ -8,7 +8,9 @@ import Glibc
 //   access        first call, without body: refuse or accept. Answering here makes libmicrohttpd
 //                 close the connection ("discard request"), so only refusals do
 //   access        one call for each piece of the body
-//   access        last call, without body: the handler runs, its answer is queued
+//   access        last call, without body: the handler runs, its answer is queued, or it suspends
+//                 the connection and says that the answer comes later
+//   access        one more call in that case, when the connection is resumed: the answer is queued
 //   completed     the answer is sent, or the connection broke; also when libmicrohttpd answered
 //
 // The reply's body is sent from the connection's buffer (RESPMEM_PERSISTENT: "the buffer is a
@@ -44,7 +46,9 @@ extension Worker {
             let state = ConnectionPointer.allocate(capacity: 1)
             worker._withUnsafeGuaranteedRef { worker in
                 state.initialize(
-                    to: Connection(workerIndex: worker.index, isLoopbackClient: isLoopback))
+                    to: Connection(
+                        workerIndex: worker.index, isLoopbackClient: isLoopback, handle: mhd,
+                        suspensions: worker.shared.suspensions))
                 worker.connectionStarted()
             }
             socketContext.pointee = UnsafeMutableRawPointer(state)
@@ -101,6 +105,8 @@ extension Worker {
                 return worker.collect(state, upload, uploadCount)
             case .accepted:
                 return worker.answer(state, mhd)
+            case .deferred:
+                return worker.answerDeferred(state, mhd)
             case .idle, .answered, .outOfMemory:
                 return .NO
             }
@@ -135,17 +141,16 @@ extension Worker {
         Worker.walkHeaders(state, mhd)
         if let refusal = state.pointee.refusal
             ?? Framing.refusal(
-                method: state.pointee.method, version: version, headers: state.pointee.headers,
-                maxBodyBytes: shared.maxBodyBytes)
+                method: state.pointee.method, version: version, headers: state.pointee.headers)
         {
             return refuse(refusal, state, mhd)
         }
         state.pointee.path = Framing.path(of: state.pointee.target.bytes)
         state.pointee.phase = .accepted
-        return .YES
+        return state.pointee.headers.framesBody ? expectBody(state, mhd) : .YES
     }
 
-    private func refuse(
+    func refuse(
         _ refusal: Refusal, _ state: ConnectionPointer, _ mhd: OpaquePointer
     ) -> MHD_Result {
         shared.refuse(refusal, &state.pointee.reply)
@@ -184,37 +189,30 @@ extension Worker {
             start: UnsafeRawPointer(start).assumingMemoryBound(to: UInt8.self), count: count)
     }
 
-    /// Keeps a piece of the body. An answer cannot be queued between pieces, so what is too much is
-    /// thrown away until the client ends it and hears 413, or until it is beyond patience.
-    private func collect(
-        _ state: ConnectionPointer, _ upload: UnsafePointer<CChar>,
-        _ uploadCount: UnsafeMutablePointer<Int>
-    ) -> MHD_Result {
-        let limit = shared.maxBodyBytes
-        let count = uploadCount.pointee
-        state.pointee.bodyBytesSeen += count
-        if state.pointee.bodyBytesSeen <= limit {
-            guard state.pointee.body.tryAppend(upload, count: count) else { return .NO }
-        } else {
-            state.pointee.body.clear(keeping: Connection.keptBodyBytes)
-            guard state.pointee.bodyBytesSeen <= 2 * limit + 65_536 else { return .NO }
-        }
-        uploadCount.pointee = 0
-        return .YES
-    }
-
     private func answer(_ state: ConnectionPointer, _ mhd: OpaquePointer) -> MHD_Result {
-        if state.pointee.bodyBytesSeen > shared.maxBodyBytes {
-            return refuse(.bodyTooLarge, state, mhd)
-        }
+        if state.pointee.headers.framesBody, let result = endBody(state, mhd) { return result }
         let isDraining = shared.isDraining
         state.pointee.isDraining = isDraining
         handler(Request(connection: state), &state.pointee.reply)
+        if state.pointee.phase == .deferred { return .YES }
         return Worker.queue(
             state, mhd, closing: isDraining || state.pointee.reply.closesConnection)
     }
 
-    private static func queue(
+    /// The answer that was to come later is there, or will not come.
+    private func answerDeferred(_ state: ConnectionPointer, _ mhd: OpaquePointer) -> MHD_Result {
+        guard let suspension = state.pointee.suspension else { return .NO }
+        if let refusal = suspension.takeReply(into: &state.pointee.reply) {
+            if refusal == .unanswered {
+                shared.errorLog("worker \(index): an answer was to come later and was forgotten")
+            }
+            shared.refuse(refusal, &state.pointee.reply)
+        }
+        return Worker.queue(
+            state, mhd, closing: shared.isDraining || state.pointee.reply.closesConnection)
+    }
+
+    static func queue(
         _ state: ConnectionPointer, _ mhd: OpaquePointer, closing: Bool
     ) -> MHD_Result {
         let status = state.pointee.reply.status

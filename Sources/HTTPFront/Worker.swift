@@ -8,7 +8,10 @@ final class ServerShared: Sendable {
     let refuse: HTTPServer.RefusalHandler
     let onCompleted: HTTPServer.CompletionHook
     let errorLog: HTTPServer.ErrorLog
-    let maxBodyBytes: Int
+    let plan: HTTPServer.BodyPlanner
+    let suspensions: Suspensions
+    let streams: StreamPlaces
+    let sinkTimeoutMs: Int
 
     /// Answers close their connections from now on.
     private let draining = Atomic<Bool>(false)
@@ -20,13 +23,17 @@ final class ServerShared: Sendable {
         refuse: @escaping HTTPServer.RefusalHandler,
         onCompleted: @escaping HTTPServer.CompletionHook,
         errorLog: @escaping HTTPServer.ErrorLog,
-        maxBodyBytes: Int
+        plan: @escaping HTTPServer.BodyPlanner,
+        configuration: HTTPServer.Configuration
     ) {
         self.handler = handler
         self.refuse = refuse
         self.onCompleted = onCompleted
         self.errorLog = errorLog
-        self.maxBodyBytes = maxBodyBytes
+        self.plan = plan
+        suspensions = Suspensions(limit: configuration.suspendedLimit)
+        streams = StreamPlaces(limit: configuration.streamedBodiesLimit)
+        sinkTimeoutMs = configuration.sinkTimeoutMs
     }
 
     var isDraining: Bool { draining.load(ordering: .relaxed) }

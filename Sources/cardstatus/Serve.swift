@@ -406,6 +406,7 @@ struct Serve: AsyncParsableCommand {
             configuration: configuration,
             errorLog: { logger.warning("\($0)") },
             refuse: CardAPI.refuse,
+            plan: { api.plan(for: $0, &$1) },
             onCompleted: metrics.count,
             handler: { api.respond(to: $0, &$1) })
         running.set(server)

@@ -56,11 +56,11 @@ final class APIServer: Sendable {
         ) { route, error in
             problems.append("\(route.pattern): \(error)")
         }
-        var configuration = HTTPServer.Configuration(addresses: [.loopback(port: 0)])
-        configuration.maxBodyBytes = 1_000
+        let configuration = HTTPServer.Configuration(addresses: [.loopback(port: 0)])
         let server = try HTTPServer(
             configuration: configuration, errorLog: { _ in },
-            refuse: CardAPI.refuse, onCompleted: metrics.count,
+            refuse: CardAPI.refuse, plan: { api.plan(for: $0, &$1) },
+            onCompleted: metrics.count,
             handler: { api.respond(to: $0, &$1) })
         (self.directory, self.store, self.service) = (directory, store, service)
         (self.metrics, self.api, self.server) = (metrics, api, server)

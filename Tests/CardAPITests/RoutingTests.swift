@@ -118,7 +118,7 @@ struct RoutingTests {
         let statusCall = try server.send("GET", "/api/get-card-status", body: "x")
         #expect(try statusCall.json()["type"] == .string("urn:cardstatus:problem:malformed"))
         let large = try server.send(
-            "POST", "/api/cards", body: String(repeating: "x", count: 1_001))
+            "POST", "/api/cards", body: String(repeating: "x", count: 65_537))
         #expect(large.status == 413)
         #expect(try large.json()["type"] == .string("urn:cardstatus:problem:body-too-large"))
         #expect(try server.send("POST", "/api/cards", body: "x").status == 405)

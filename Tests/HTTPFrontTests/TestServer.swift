@@ -17,6 +17,7 @@ final class TestServer: Sendable {
 
     init(
         _ configure: (inout HTTPServer.Configuration) -> Void = { _ in },
+        plan: HTTPServer.BodyPlanner? = nil,
         handler: @escaping HTTPServer.Handler = { TestServer.echo($0, &$1) }
     ) throws {
         var configuration = HTTPServer.Configuration(addresses: [.loopback(port: 0)])
@@ -27,6 +28,7 @@ final class TestServer: Sendable {
         let completed = Recorder<Completion>()
         server = try HTTPServer(
             configuration: configuration, errorLog: { log.append($0) },
+            plan: plan,
             onCompleted: { worker, tag, status, _ in
                 completed.append(Completion(worker: worker, routeTag: tag, status: status))
             },
