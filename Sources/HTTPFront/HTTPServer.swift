@@ -105,8 +105,8 @@ public final class HTTPServer: Sendable {
     ///
     /// A request has begun when its request line has arrived; an idle connection delays nothing
     /// beyond `idleGraceMs`. After `shutdownGraceMs` clients that are still sending or receiving
-    /// are cut off, those whose answer was to come later hear 503, and a handler that runs is waited
-    /// for as long as it takes.
+    /// are cut off, those whose answer was to come later hear 503, and a handler that runs is
+    /// waited for as long as it takes.
     public func stop() {
         isStopped.withLock { isStopped in
             guard !isStopped else { return }
