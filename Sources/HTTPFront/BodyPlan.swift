@@ -12,7 +12,7 @@ public enum BodyPlan: Sendable {
 /// Where a body goes that is too large for memory, such as a file.
 ///
 /// Its functions are called one at a time, in order, on a thread that may block; while `write` is
-/// slow, the client's bytes stay with the client. In the end either `finish` or `abandon` is called.
+/// slow, the client's bytes stay with the client. In the end `finish` is called, or `abandon`.
 public struct BodySink: Sendable {
     let write: @Sendable (UnsafeRawBufferPointer) -> Bool
     let finish: @Sendable (DeferredReply) -> Void

@@ -1,7 +1,7 @@
 /// An answer that is given later, from any thread, while the worker serves others.
 ///
-/// It is answered exactly once: by ``answer(_:)``, or by the server, when the deadline passes (503),
-/// when the server stops (503), or when nobody holds it any more (500).
+/// It is answered exactly once: by ``answer(_:)``, or by the server, when the deadline passes
+/// (503), when the server stops (503), or when nobody holds it any more (500).
 ///
 /// A client that goes away meanwhile is not noticed; what it asked for is done, and the answer is
 /// thrown away. One that ends its own side of the connection before the answer gets none.

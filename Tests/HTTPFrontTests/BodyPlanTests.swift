@@ -124,8 +124,8 @@ struct BodyPlanTests {
         #expect(eventually { test.counters[0].connectionsOpen == 0 })
     }
 
-    /// What arrives is in the file, byte by byte, whatever pieces it came in; then the sink answers,
-    /// and the connection goes on.
+    /// What arrives is in the file, byte by byte, whatever pieces it came in; then the sink
+    /// answers, and the connection goes on.
     @Test(arguments: [1, 700, 8_192, 100_000, 600_000, 5_000_000], [0, 1, 977, 65_536])
     func stream_writesTheBody_inOrder(count: Int, chunk: Int) throws {
         if chunk == 1, count > 100_000 { return }
@@ -168,8 +168,8 @@ struct BodyPlanTests {
         #expect(sink.calls == ["finish"])
     }
 
-    /// While a sink is stuck its client waits, memory does not fill, and others on the same worker are
-    /// served. When the disk is back everything arrives.
+    /// While a sink is stuck its client waits, memory does not fill, and others on the same worker
+    /// are served. When the disk is back everything arrives.
     @Test func stream_makesTheClientWait_whenTheSinkIsSlow() throws {
         let folder = try ScratchFolder()
         let sink = FileSink(folder.file("body"))

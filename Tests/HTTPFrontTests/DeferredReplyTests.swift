@@ -52,8 +52,8 @@ struct DeferredReplyTests {
             })
     }
 
-    /// While one request waits its worker serves others; its answer, status, headers and all, goes to
-    /// the right connection, which goes on.
+    /// While one request waits its worker serves others; its answer, status, headers and all, goes
+    /// to the right connection, which goes on.
     @Test func answer_isSent_whenItIsGivenLater() throws {
         let waiting = Waiting()
         let test = try server(waiting)
