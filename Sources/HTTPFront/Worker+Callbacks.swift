@@ -206,6 +206,8 @@ extension Worker {
             if refusal == .unanswered {
                 shared.errorLog("worker \(index): an answer was to come later and was forgotten")
             }
+            // Whatever the handler has said before it returned.
+            state.pointee.reply.reset()
             shared.refuse(refusal, &state.pointee.reply)
         }
         return Worker.queue(

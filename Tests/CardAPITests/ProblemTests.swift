@@ -58,15 +58,24 @@ struct ProblemTests {
                 + #""status":400,"detail":"a \"quoted\" \\ word\u000a"}"#)
     }
 
-    /// Whatever the server refuses before it is read has a problem of the refusal's status.
+    /// Whatever the server answers itself has a problem of the refusal's status.
     @Test(arguments: Refusal.allCases)
     func refusal_isAProblem(refusal: Refusal) throws {
         let response = Self.said { CardAPI.refuse(refusal, &$0) }
         let json = try JSON(parsing: response.body)
         #expect(response.status == refusal.status)
-        let type = refusal == .bodyTooLarge ? "body-too-large" : "malformed"
+        let type =
+            switch refusal {
+            case .bodyTooLarge: "body-too-large"
+            case .busy: "busy"
+            case .overdue, .stopping: "not-ready"
+            case .unanswered: "failed"
+            default: "malformed"
+            }
         #expect(json["type"] == .string("urn:cardstatus:problem:\(type)"))
-        if refusal != .bodyTooLarge { #expect(json["detail"] == .string("\(refusal.detail)")) }
+        if type == "malformed" || type == "not-ready" {
+            #expect(json["detail"] == .string("\(refusal.detail)"))
+        }
     }
 
     /// What is made beforehand has its headers.
