@@ -19,7 +19,7 @@ public final class CardAPI: Sendable {
 
     private let service: CardService
     private let defaultRegion: PhoneRegion
-    private let access: Access
+    let keyCheck: KeyCheck
     private let metrics: Metrics
     private let onProblem: @Sendable (Route, any Error) -> Void
     private let router = Route.router()
@@ -38,7 +38,7 @@ public final class CardAPI: Sendable {
     ) {
         self.service = service
         self.defaultRegion = defaultRegion
-        self.access = access
+        keyCheck = KeyCheck(service: service, access: access)
         self.metrics = metrics
         self.onProblem = onProblem
         prepared = PreparedProblems(workers: metrics.workers)
@@ -84,10 +84,7 @@ public final class CardAPI: Sendable {
         else { return .kept(maxBytes: Route.ignoredBodyBytesMax) }
         reply.routeTag = tag
         let isSmall = request.bodyLength.map { $0 <= Route.ignoredBodyBytesMax } ?? false
-        if !isSmall, route.needsKey, !mayPass(request) {
-            reply.use(prepared.noKey, worker: request.worker)
-            return .answered
-        }
+        if !isSmall, !admits(request, to: route, &reply) { return .answered }
         return .kept(maxBytes: route.bodyBytesMax)
     }
 
@@ -114,9 +111,7 @@ public final class CardAPI: Sendable {
         _ route: Route, _ captures: Router.Captures, _ path: UnsafeBufferPointer<UInt8>,
         _ request: borrowing Request, _ reply: inout Reply
     ) {
-        if route.needsKey, !mayPass(request) {
-            return reply.use(prepared.noKey, worker: request.worker)
-        }
+        guard admits(request, to: route, &reply) else { return }
         do {
             switch route {
             case .unmatched: Problem.unknownRoute.write(to: &reply)
@@ -142,25 +137,19 @@ public final class CardAPI: Sendable {
         }
     }
 
+    /// Whether the request's key is for the route; if not, the reply says so.
     @inline(__always)
-    private func mayPass(_ request: borrowing Request) -> Bool {
-        switch access {
-        case .everybody: return true
-        case .keysIfAny where !service.hasKeys: return true
-        case .keysIfAny, .keysOnly: return hasKey(request)
+    private func admits(
+        _ request: borrowing Request, to route: Route, _ reply: inout Reply
+    ) -> Bool {
+        guard let role = route.role else { return true }
+        switch keyCheck.admission(of: request, to: role) {
+        case .granted: return true
+        case .noKey: reply.use(prepared.noKey, worker: request.worker)
+        case .expiredKey: reply.use(prepared.expiredKey, worker: request.worker)
+        case .forbidden: reply.use(prepared.forbidden, worker: request.worker)
         }
-    }
-
-    /// A key that came before on the connection is compared with that one; any other is hashed and
-    /// looked for. The version is read first, so that a key is never remembered for longer than the
-    /// set that it was found in.
-    private func hasKey(_ request: borrowing Request) -> Bool {
-        guard let text = APIKey.text(in: request) else { return false }
-        let version = service.keysVersion
-        if request.hasAccepted(text, version: version) { return true }
-        guard service.isKey(hash: APIKey.hash(of: text)) else { return false }
-        request.rememberAccepted(text, version: version)
-        return true
+        return false
     }
 
     // MARK: Look-ups

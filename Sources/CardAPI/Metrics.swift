@@ -10,7 +10,7 @@ internal import Synchronization
 /// `@unchecked Sendable`: the banks are fixed at `init` and hold atomics.
 public final class Metrics: @unchecked Sendable {
     /// Statuses counted by themselves; others are `other`.
-    static let statuses = [200, 304, 400, 401, 404, 405, 413, 415, 429, 500, 503]
+    static let statuses = [200, 304, 400, 401, 403, 404, 405, 413, 415, 429, 500, 503]
     /// Upper bounds of the histogram's buckets.
     static let bucketBoundsMicros: [UInt64] = [
         50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000,
@@ -101,14 +101,15 @@ public final class Metrics: @unchecked Sendable {
         case 304: 1
         case 400: 2
         case 401: 3
-        case 404: 4
-        case 405: 5
-        case 413: 6
-        case 415: 7
-        case 429: 8
-        case 500: 9
-        case 503: 10
-        default: 11
+        case 403: 4
+        case 404: 5
+        case 405: 6
+        case 413: 7
+        case 415: 8
+        case 429: 9
+        case 500: 10
+        case 503: 11
+        default: 12
         }
     }
 

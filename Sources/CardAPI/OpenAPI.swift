@@ -327,6 +327,7 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownCard"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
@@ -427,6 +428,7 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -619,7 +621,8 @@ enum OpenAPI {
                 "scheme": "bearer",
                 "bearerFormat": "`cs_` and 64 hexadecimal digits",
                 "description": "An API key as `Authorization: Bearer KEY`. `cardstatus key \
-        create` makes one. Send it in one header only."
+        create` makes one. Send it in one header only. Its role decides what it is good for: \
+        `lookup`; `agent` and `ingest`, which include `lookup`; `admin`, which includes all."
               },
               "header": {
                 "type": "apiKey",
@@ -704,7 +707,8 @@ enum OpenAPI {
                 }
               },
               "KeyRequired": {
-                "description": "There is no valid API key in the request, or more than one.",
+                "description": "There is no valid API key in the request, or more than one, or it \
+        has expired.",
                 "headers": {
                   "WWW-Authenticate": {"$ref": "#/components/headers/WWWAuthenticate"}
                 },
@@ -717,6 +721,23 @@ enum OpenAPI {
                       "status": 401,
                       "detail": "Send a valid API key as 'Authorization: Bearer KEY' or \
         'X-API-Key: KEY'."
+                    }
+                  }
+                }
+              },
+              "Forbidden": {
+                "description": "The API key is valid, and its role does not include this call.",
+                "headers": {
+                  "WWW-Authenticate": {"$ref": "#/components/headers/WWWAuthenticate"}
+                },
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:forbidden",
+                      "title": "Not allowed",
+                      "status": 403,
+                      "detail": "The API key is valid, but its role does not include this call."
                     }
                   }
                 }
@@ -1138,6 +1159,7 @@ enum OpenAPI {
                     "enum": [
                       "urn:cardstatus:problem:malformed",
                       "urn:cardstatus:problem:unauthorized",
+                      "urn:cardstatus:problem:forbidden",
                       "urn:cardstatus:problem:unknown-card",
                       "urn:cardstatus:problem:unknown-route",
                       "urn:cardstatus:problem:method-not-allowed",
@@ -1153,7 +1175,7 @@ enum OpenAPI {
                   "status": {
                     "description": "The answer's status.",
                     "type": "integer",
-                    "enum": [400, 401, 404, 405, 413, 415, 429, 500, 503]
+                    "enum": [400, 401, 403, 404, 405, 413, 415, 429, 500, 503]
                   },
                   "detail": {"type": "string", "minLength": 1}
                 }

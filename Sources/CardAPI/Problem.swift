@@ -25,6 +25,14 @@ struct Problem {
         status: 401, type: "urn:cardstatus:problem:unauthorized", title: "API key required",
         detail: "Send a valid API key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.")
 
+    static let expiredKey = Problem(
+        status: noKey.status, type: noKey.type, title: "API key expired",
+        detail: "The API key was valid once. Ask whoever gave it to you for a new one.")
+
+    static let forbidden = Problem(
+        status: 403, type: "urn:cardstatus:problem:forbidden", title: "Not allowed",
+        detail: "The API key is valid, but its role does not include this call.")
+
     static let unknownCard = Problem(
         status: 404, type: "urn:cardstatus:problem:unknown-card", title: "Unknown card",
         detail: "Nothing that counts has been reported about this card.")
@@ -106,6 +114,8 @@ struct Problem {
 struct PreparedProblems {
     let unknownCard: PreparedReply
     let noKey: PreparedReply
+    let expiredKey: PreparedReply
+    let forbidden: PreparedReply
     let tooManyRequests: PreparedReply
     let busy: PreparedReply
 
@@ -115,6 +125,17 @@ struct PreparedProblems {
         noKey = PreparedReply(workers: workers) {
             Problem.noKey.write(to: &$0)
             $0.addHeader("WWW-Authenticate", "Bearer realm=\"cardstatus\"")
+        }
+        // RFC 6750, 3.1 names the two errors.
+        expiredKey = PreparedReply(workers: workers) {
+            Problem.expiredKey.write(to: &$0)
+            $0.addHeader(
+                "WWW-Authenticate", "Bearer realm=\"cardstatus\", error=\"invalid_token\"")
+        }
+        forbidden = PreparedReply(workers: workers) {
+            Problem.forbidden.write(to: &$0)
+            $0.addHeader(
+                "WWW-Authenticate", "Bearer realm=\"cardstatus\", error=\"insufficient_scope\"")
         }
         tooManyRequests = PreparedReply(workers: workers) {
             Problem.tooManyRequests.write(to: &$0)

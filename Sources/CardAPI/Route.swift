@@ -1,3 +1,4 @@
+public import CardStore
 internal import HTTPFront
 
 /// What the server answers. The raw value is the tag that travels with a response to the metrics; 0
@@ -41,11 +42,12 @@ public enum Route: Int, CaseIterable, Sendable {
 
     static let ignoredBodyBytesMax = 64 << 10
 
-    /// Whether the route needs a key where keys are in use.
-    public var needsKey: Bool {
+    /// What the key of a request must be for, where keys are in use; nil where none is needed.
+    public var role: KeyRole? {
         switch self {
-        case .card, .cards, .batch, .history, .events, .cardStatus, .metrics: true
-        case .unmatched, .health, .ready, .openAPI: false
+        case .card, .cards, .batch, .cardStatus, .metrics: .lookup
+        case .history, .events: .agent
+        case .unmatched, .health, .ready, .openAPI: nil
         }
     }
 

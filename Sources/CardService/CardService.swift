@@ -79,7 +79,10 @@ public final class CardService: Sendable {
             precondition(threads.isEmpty, "a service starts once")
             // The threads keep the service alive until `stop`.
             threads = [
-                OSThread { [self] in writer.run(follow: followStore) },
+                OSThread { [self] in
+                    writer.run(follow: followStore)
+                    noteKeyUse(isLast: true)
+                },
                 OSThread { [self] in runReloads() },
             ]
         }
@@ -111,6 +114,7 @@ public final class CardService: Sendable {
     /// On the writer's thread, after every commit and every 50 ms.
     private func followStore() {
         refreshKeys()
+        noteKeyUse()
         let hadIndex = follower.isPublished
         if !follower.follow(), hadIndex { onEvent(.indexStale) }
         if let filled = filler.take() { adopt(filled) }
@@ -295,15 +299,27 @@ public final class CardService: Sendable {
 
     /// Counts up whenever the set of keys changes, at most 50 ms after the store's. Takes no lock.
     ///
-    /// An answer of ``isKey(hash:)`` holds while this is what it was before the question.
+    /// An answer of ``verdict(onKey:)`` holds while this is what it was before the question, and
+    /// the key has not expired.
     public var keysVersion: UInt64 { keySet.version }
 
-    /// Whether the SHA-256 is that of a key that is valid now, or was so 50 ms ago.
-    public func isKey(hash: [UInt8]) -> Bool { keySet.contains(hash) }
+    /// Whether the SHA-256 is that of a key that is valid now, or was so 50 ms ago. Asking counts
+    /// as a use of the key.
+    public func verdict(onKey hash: [UInt8]) -> KeyVerdict { keySet.verdict(on: hash) }
 
     private func refreshKeys() {
         do {
             try keySet.refresh(from: store)
+        } catch {
+            onEvent(.problem(error))
+        }
+    }
+
+    /// On the writer's thread. What the store cannot be told of now it is told of later.
+    private func noteKeyUse(isLast: Bool = false) {
+        guard writer.failure == nil else { return }
+        do {
+            try keySet.noteUse(in: store, isLast: isLast)
         } catch {
             onEvent(.problem(error))
         }
@@ -314,7 +330,7 @@ public final class CardService: Sendable {
         let new = try KeySet.read(store)
         return PreparedSetting { [self] in
             keySet.replace(with: new)
-            return "read \(new.hashes.count) API keys"
+            return "read \(new.byHash.count) API keys"
         }
     }
 }

@@ -1,62 +1,4 @@
-internal import CardModel
 internal import LMDBKit
-
-/// An API key as the store knows it: by its hash, never by itself.
-public struct StoredKey: Equatable, Sendable {
-    /// SHA-256 of the key: 32 bytes.
-    public let hash: [UInt8]
-    /// What the operator calls it: 1 to ``nameMaxCount`` bytes of UTF-8.
-    public let name: String
-    /// Seconds since 1970, UTC.
-    public let createdAt: UInt64
-
-    public static let hashCount = 32
-    public static let nameMaxCount = 64
-
-    public init(hash: [UInt8], name: String, createdAt: UInt64) {
-        precondition(hash.count == Self.hashCount, "a key is stored by its SHA-256")
-        precondition(
-            (1...Self.nameMaxCount).contains(name.utf8.count), "a key's name has 1 to 64 bytes")
-        self.hash = hash
-        self.name = name
-        self.createdAt = createdAt
-    }
-}
-
-/// The value of a key in the database `keys`, whose key is the SHA-256.
-///
-/// u64 checksum, u64 created at, then the name's bytes; integers little-endian.
-private enum APIKeyRecord {
-    static func encode(_ key: StoredKey) -> [UInt8] {
-        var payload: [UInt8] = []
-        payload.append(littleEndian: key.createdAt)
-        payload.append(contentsOf: key.name.utf8)
-        var bytes: [UInt8] = []
-        bytes.append(
-            littleEndian: StoredDatabase.keys.entryHash(
-                key: key.hash.span.bytes, value: payload.span.bytes))
-        return bytes + payload
-    }
-
-    static func decode(
-        _ value: RawSpan, hash: RawSpan
-    ) throws(RecordDamage) -> (key: StoredKey, checksum: UInt64) {
-        var reader = RecordReader(value)
-        guard let checksum = reader.integer(UInt64.self),
-            hash.byteCount == StoredKey.hashCount,
-            checksum
-                == StoredDatabase.keys.entryHash(
-                    key: hash, value: value.extracting(8..<value.byteCount)),
-            let createdAt = reader.integer(UInt64.self),
-            let name = reader.span(count: value.byteCount - 16)?.copied,
-            (1...StoredKey.nameMaxCount).contains(name.count)
-        else { throw RecordDamage("an API key's record is not what was written") }
-        let key = StoredKey(
-            hash: Span<UInt8>(_bytes: hash).copied, name: String(decoding: name, as: UTF8.self),
-            createdAt: createdAt)
-        return (key, checksum)
-    }
-}
 
 extension CardStore {
     /// Counts up with every change to the keys, so that a cached copy knows when it is old.
@@ -122,13 +64,41 @@ extension CardStore {
         }
     }
 
-    private func keyChecksum(
+    /// Notes when keys were last used; durable when this returns. The version stays as it is, since
+    /// nobody's rights change, and a key that was removed meanwhile stays removed.
+    ///
+    /// - Parameter times: seconds since 1970 by the keys' hashes.
+    public func noteKeyUse(_ times: [[UInt8]: UInt64]) throws {
+        try write { transaction in
+            var totals = try DatabaseTotals(reading: .keys, transaction, databases.meta)
+            for (hash, time) in times {
+                guard let (key, checksum) = try key(hash: hash, transaction),
+                    time > key.lastUsedAt ?? 0
+                else { continue }
+                var used = key
+                used.lastUsedAt = time
+                let record = APIKeyRecord.encode(used)
+                try transaction.put(record.span.bytes, for: hash.span.bytes, in: databases.keys)
+                let new = try Self.verifyKey(record.span.bytes, hash: hash.span.bytes)
+                totals.replace(checksum, with: new)
+            }
+            try totals.write(as: .keys, &transaction, databases.meta)
+        }
+    }
+
+    private func key(
         hash: [UInt8], _ transaction: borrowing WriteTransaction
-    ) throws -> UInt64? {
+    ) throws -> (key: StoredKey, checksum: UInt64)? {
         guard let value = try transaction.value(of: hash.span.bytes, in: databases.keys) else {
             return nil
         }
-        return try inDatabase(.keys) { try Self.verifyKey(value, hash: hash.span.bytes) }
+        return try inDatabase(.keys) { try APIKeyRecord.decode(value, hash: hash.span.bytes) }
+    }
+
+    private func keyChecksum(
+        hash: [UInt8], _ transaction: borrowing WriteTransaction
+    ) throws -> UInt64? {
+        try key(hash: hash, transaction)?.checksum
     }
 
     private func finishKeys(

@@ -11,9 +11,19 @@ struct AcceptedCredential {
     private var count = 0
     /// Of the set of keys that it was accepted by.
     private var version: UInt64 = 0
+    /// On the monotonic clock.
+    private var untilNanos: UInt64 = 0
+    /// What it was remembered with.
+    private(set) var grant: UInt64 = 0
 
-    /// Whether these bytes were accepted by the keys of this version.
-    func isEqual(_ text: UnsafeBufferPointer<UInt8>, version: UInt64) -> Bool {
+    /// Whether these bytes were accepted by the keys of this version, for longer than `now`.
+    func isValid(
+        _ text: UnsafeBufferPointer<UInt8>, version: UInt64, nowNanos: UInt64
+    ) -> Bool {
+        nowNanos < untilNanos && isEqual(text, version: version)
+    }
+
+    private func isEqual(_ text: UnsafeBufferPointer<UInt8>, version: UInt64) -> Bool {
         guard text.count == count, count > 0, version == self.version,
             let base = text.baseAddress
         else { return false }
@@ -31,8 +41,12 @@ struct AcceptedCredential {
     }
 
     /// Longer ones are not kept.
-    mutating func remember(_ text: UnsafeBufferPointer<UInt8>, version: UInt64) {
+    mutating func remember(
+        _ text: UnsafeBufferPointer<UInt8>, version: UInt64, grant: UInt64, untilNanos: UInt64
+    ) {
         count = 0
+        self.grant = grant
+        self.untilNanos = untilNanos
         guard let base = text.baseAddress, (1..<Self.countMax).contains(text.count) else { return }
         let source = UnsafeRawPointer(base)
         var offset = 0

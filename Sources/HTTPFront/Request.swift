@@ -68,19 +68,28 @@ public struct Request: ~Copyable {
 
     // MARK: Credentials
 
-    /// Whether this credential was remembered on this connection with this version.
-    public func hasAccepted(
+    /// What this credential was remembered with on this connection; nil when it was not, or not
+    /// with this version, or when its time is over.
+    @inline(__always)
+    public func acceptedGrant(
         _ credential: UnsafeBufferPointer<UInt8>, version: UInt64
-    ) -> Bool {
-        connection.pointee.credential.isEqual(credential, version: version)
+    ) -> UInt64? {
+        guard
+            connection.pointee.credential.isValid(
+                credential, version: version, nowNanos: startNanos)
+        else { return nil }
+        return connection.pointee.credential.grant
     }
 
-    /// Remembers a credential that was accepted, until another takes its place. `version` is the
-    /// caller's; it must change whenever a credential may have become invalid.
+    /// Remembers a credential that was accepted, until another takes its place or `untilNanos` is
+    /// over on the clock of ``startNanos``. `version` is the caller's; it must change whenever a
+    /// credential may have become invalid. So is `grant`.
     public func rememberAccepted(
-        _ credential: UnsafeBufferPointer<UInt8>, version: UInt64
+        _ credential: UnsafeBufferPointer<UInt8>, version: UInt64, grant: UInt64,
+        untilNanos: UInt64
     ) {
-        connection.pointee.credential.remember(credential, version: version)
+        connection.pointee.credential.remember(
+            credential, version: version, grant: grant, untilNanos: untilNanos)
     }
 }
 

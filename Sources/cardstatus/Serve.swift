@@ -295,7 +295,8 @@ struct Serve: AsyncParsableCommand {
         try file.finish()
         let isStored = try store.addKey(
             StoredKey(
-                hash: key.hash, name: "admin", createdAt: UInt64(Date().timeIntervalSince1970)),
+                hash: key.hash, name: "admin", createdAt: UInt64(Date().timeIntervalSince1970),
+                role: .admin),
             onlyIfFirst: true)
         if isStored {
             logger.notice("the store had no API key; created one", metadata: ["file": "\(path)"])

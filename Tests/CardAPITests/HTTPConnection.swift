@@ -95,7 +95,7 @@ final class HTTPConnection {
         return HTTPAnswer(status: status, headers: headers, body: body)
     }
 
-    private func receiveAll() throws -> [UInt8] {
+    func receiveAll() throws -> [UInt8] {
         var received: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {

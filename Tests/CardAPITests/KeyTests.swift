@@ -12,7 +12,7 @@ struct KeyTests {
     private static let open = ["/api/health", "/api/ready", "/openapi.json"]
 
     private static func add(_ key: APIKey, to store: CardStore) throws {
-        try store.addKey(StoredKey(hash: key.hash, name: "test", createdAt: 0))
+        try store.addKey(StoredKey(hash: key.hash, name: "test", createdAt: 0, role: .agent))
     }
 
     /// A server with one key.

@@ -34,8 +34,12 @@ struct OpenAPITests {
         for route in Route.allCases where route != .unmatched {
             let operation = try #require(document["paths"]?[route.pattern]?[Self.name(route)])
             let names = (operation["security"]?.elements ?? []).flatMap(\.members.keys).sorted()
-            #expect(names == (route.needsKey ? ["bearer", "header"] : []), "\(route)")
-            #expect((operation["responses"]?["401"] != nil) == route.needsKey, "\(route)")
+            let needsKey = route.role != nil
+            #expect(names == (needsKey ? ["bearer", "header"] : []), "\(route)")
+            #expect((operation["responses"]?["401"] != nil) == needsKey, "\(route)")
+            // Every role includes look-ups.
+            let mayLackRole = needsKey && route.role != .lookup
+            #expect((operation["responses"]?["403"] != nil) == mayLackRole, "\(route)")
         }
     }
 

@@ -5,7 +5,8 @@ import Testing
 
 struct ProblemTests {
     private static let all = [
-        Problem.malformed("what"), .noKey, .unknownCard, .unknownRoute, .methodNotAllowed("GET"),
+        Problem.malformed("what"), .noKey, .forbidden, .unknownCard, .unknownRoute,
+        .methodNotAllowed("GET"),
         .bodyTooLarge, .unsupportedMediaType, .tooManyRequests, .failed, .notReady("why"), .busy,
     ]
 

@@ -96,7 +96,7 @@ struct CardServiceTests {
     }
 
     /// Keys stored by whomever are valid within a moment, and invalid once they are removed.
-    @Test func isKey_followsTheStore() throws {
+    @Test func verdict_followsTheStore() throws {
         let scratch = try ScratchDirectory()
         let store = try CardStore(
             directory: scratch.path, create: true, mapSizeBytes: 16 << 20)
@@ -104,13 +104,41 @@ struct CardServiceTests {
         service.start()
         #expect(!service.hasKeys)
         let hash = [UInt8](repeating: 7, count: 32)
-        try store.addKey(StoredKey(hash: hash, name: "agents", createdAt: 1))
-        #expect(wait { service.isKey(hash: hash) })
+        let key = StoredKey(hash: hash, name: "agents", createdAt: 1)
+        try store.addKey(key)
+        #expect(wait { service.verdict(onKey: hash) == .valid(key) })
         #expect(service.hasKeys)
-        #expect(!service.isKey(hash: [UInt8](repeating: 8, count: 32)))
+        #expect(service.verdict(onKey: [UInt8](repeating: 8, count: 32)) == .unknown)
         #expect(try store.removeKey(hash: hash))
-        #expect(wait { !service.isKey(hash: hash) })
+        #expect(wait { service.verdict(onKey: hash) == .unknown })
         service.stop()
+    }
+
+    /// A key is no longer valid from its last second on, and is not noted as used then; another's
+    /// use is in the store at the stop at the latest, without a new version of the keys.
+    @Test func keys_expire_andTheirUseIsNoted() throws {
+        let scratch = try ScratchDirectory()
+        let store = try CardStore(
+            directory: scratch.path, create: true, mapSizeBytes: 16 << 20)
+        let now = UInt64(time(nil))
+        let keys = [now - 1, now, now + 1_000].enumerated().map { index, expiresAt in
+            StoredKey(
+                hash: [UInt8](repeating: UInt8(index), count: 32), name: "\(index)", createdAt: 1,
+                expiresAt: expiresAt)
+        }
+        for key in keys { try store.addKey(key) }
+        let version = try store.keysVersion()
+        let service = try CardService(store: store) { _ in }
+        service.start()
+        #expect(service.verdict(onKey: keys[0].hash) == .expired)
+        #expect(service.verdict(onKey: keys[1].hash) == .expired)
+        #expect(service.verdict(onKey: keys[2].hash) == .valid(keys[2]))
+        service.stop()
+        let stored = try store.keys()
+        #expect(stored.map { $0.lastUsedAt == nil } == [true, true, false])
+        #expect((stored[2].lastUsedAt ?? 0) >= now)
+        #expect(try store.keysVersion() == version)
+        #expect(try store.check().findings.isEmpty)
     }
 
     /// Where the log was trimmed, the index is dropped and filled again, and look-ups stay right.

@@ -1,3 +1,4 @@
+import CardModel
 import Testing
 
 @testable import CardStore
@@ -64,5 +65,68 @@ struct StoredKeyTests {
             "keys: key 1: an API key's record is not what was written",
             "keys: 1 entries were written, and 0 are accounted for",
         ])
+    }
+
+    /// Everything that a key is comes back as it was stored.
+    @Test func keys_keepRoleExpiryAndFeed() throws {
+        let fixture = try StoreFixture()
+        let keys = KeyRole.allCases.enumerated().map { index, role in
+            StoredKey(
+                hash: [UInt8](repeating: UInt8(index), count: StoredKey.hashCount),
+                name: String(repeating: "n", count: index == 0 ? 1 : StoredKey.nameMaxCount),
+                createdAt: (1 << 56) - 1, role: role,
+                expiresAt: index % 2 == 0 ? nil : UInt64.max,
+                feed: role == .ingest ? FeedID(String(repeating: "z", count: 32)) : nil)
+        }
+        for key in keys { try fixture.store.addKey(key) }
+        #expect(try fixture.store.keys() == keys)
+        try fixture.finish()
+    }
+
+    /// What was stored before keys had roles could do everything, and goes on to.
+    @Test func keys_areAdmins_whenTheyHaveNoRole() throws {
+        let fixture = try StoreFixture()
+        try fixture.store.addKey(key(1))
+        var payload: [UInt8] = []
+        payload.append(littleEndian: UInt64(1_700_000_000))
+        payload += Array("agents".utf8)
+        var value: [UInt8] = []
+        value.append(
+            littleEndian: StoredDatabase.keys.entryHash(
+                key: key(1).hash.span.bytes, value: payload.span.bytes))
+        try fixture.put(value + payload, for: key(1).hash, in: .keys)
+        let old = StoredKey(
+            hash: key(1).hash, name: "agents", createdAt: 1_700_000_000, role: .admin)
+        #expect(try fixture.store.keys() == [old])
+    }
+
+    /// A role, a layout or a feed that does not exist is damage, also under a good checksum.
+    @Test(arguments: [(7, 2), (8, 3), (25, 1), (25, 200)] as [(Int, UInt8)])
+    func keys_reportDamage_whenFieldsMakeNoSense(offset: Int, byte: UInt8) throws {
+        let fixture = try StoreFixture()
+        try fixture.store.addKey(key(1, "A b"))
+        var payload = Array(try #require(try fixture.value(key(1).hash, in: .keys)).dropFirst(8))
+        payload[offset] = byte
+        var value: [UInt8] = []
+        value.append(
+            littleEndian: StoredDatabase.keys.entryHash(
+                key: key(1).hash.span.bytes, value: payload.span.bytes))
+        try fixture.put(value + payload, for: key(1).hash, in: .keys)
+        #expect(throws: StoreError.self) { _ = try fixture.store.keys() }
+    }
+
+    /// Use is noted where it is later than what is known, and brings no removed key back.
+    @Test func noteKeyUse_keepsTheLatest() throws {
+        let fixture = try StoreFixture()
+        try fixture.store.addKey(key(1))
+        try fixture.store.addKey(key(2))
+        try fixture.store.noteKeyUse([key(1).hash: 20, key(3).hash: 20])
+        try fixture.store.noteKeyUse([key(1).hash: 10])
+        #expect(try fixture.store.keys().map(\.lastUsedAt) == [20, nil])
+        #expect(try fixture.store.keysVersion() == 2)
+        #expect(try fixture.store.removeKey(hash: key(1).hash))
+        try fixture.store.noteKeyUse([key(1).hash: 30])
+        #expect(try fixture.store.keys() == [key(2)])
+        try fixture.finish()
     }
 }

@@ -98,4 +98,62 @@ import Testing
             try Program.succeed(["key", "list", "--data-dir", data]).split(separator: "\n").count
                 == 2)
     }
+
+    /// A role, an expiry and a feed are taken or refused as they are written, and listed.
+    @Test func create_takesRoleExpiryAndFeed() throws {
+        let directory = TemporaryDirectory()
+        let data = directory.file("data")
+        let create = ["key", "create", "--data-dir", data, "--name"]
+        for bad in [
+            ["--role", "root"], ["--expires", "soon"], ["--expires", "0d"], ["--expires", "d"],
+            ["--expires", "-1d"], ["--expires", "2001-01-01"],
+            ["--expires", "2001-01-01T00:00:00Z"],
+            ["--expires", "99999999d"], ["--feed", "delivered"],
+            ["--role", "agent", "--feed", "delivered"], ["--role", "ingest", "--feed", "A b"],
+        ] {
+            #expect(try Program.run(create + ["bad"] + bad).status == 2, "\(bad)")
+        }
+        try Program.succeed(create + ["plain"])
+        try Program.succeed(
+            create + ["courier", "--role", "ingest", "--feed", "delivered", "--expires", "90d"])
+        try Program.succeed(create + ["boss", "--role", "admin", "--expires", "2090-12-31"])
+        let lines = try Program.succeed(["key", "list", "--data-dir", data])
+            .split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+        #expect(lines.count == 4)
+        let rows = Dictionary(uniqueKeysWithValues: lines.dropFirst().map { ($0[1], $0) })
+        #expect(rows["plain"]?[2...3] == ["lookup", "any"])
+        #expect(rows["plain"]?.suffix(2) == ["never", "never"])
+        #expect(rows["courier"]?[2...3] == ["ingest", "delivered"])
+        #expect(rows["boss"]?[2] == "admin")
+        #expect(rows["boss"]?[5] == "2091-01-01T00:00:00Z")
+    }
+
+    /// On a connection that is kept, a key stops to be good when it expires, and until then its
+    /// use is noted.
+    @Test func key_expires_onAKeptConnection() throws {
+        let directory = TemporaryDirectory()
+        let data = directory.file("data")
+        try Program.succeed(["load", "--data-dir", data, Samples.directory])
+        let format = ISO8601DateFormatter()
+        let expiry = format.string(from: Date().addingTimeInterval(6))
+        let key = try Program.succeed([
+            "key", "create", "--data-dir", data, "--name", "short", "--expires", expiry,
+        ]).trimmingCharacters(in: .newlines)
+        let server = try Server(data)
+        let connection = try HTTPConnection(port: server.port)
+        let header = ["X-API-Key: \(key)"]
+        var statuses: [Int] = []
+        let answer = try poll(seconds: 30) { () -> HTTPAnswer? in
+            let answer = try connection.get("/api/cards/ZYW8827", headers: header)
+            if statuses.last != answer.status { statuses.append(answer.status) }
+            return answer.status == 401 ? answer : nil
+        }
+        #expect(Date() >= format.date(from: expiry)!)
+        #expect(statuses.last == 401 && statuses.allSatisfy { [200, 401].contains($0) })
+        #expect(answer?.body.contains("expired") == true)
+        #expect(server.stop().status == 0)
+        let list = try Program.succeed(["key", "list", "--data-dir", data])
+        #expect(list.contains("(expired)"))
+        #expect(statuses.count == 1 || !list.contains("never"))
+    }
 }

@@ -162,17 +162,24 @@ struct ReplyTests {
         #expect(found == "POST /a/b|c=d|textk")
     }
 
-    /// A credential is remembered for one version, whole, and only up to a length.
+    /// A credential is remembered for one version and time, whole, and only up to a length.
     @Test func credential_isAccepted_onlyAsItWasRemembered() {
-        func accepts(_ kept: [UInt8], _ shown: [UInt8], version: UInt64 = 1) -> Bool {
+        func accepts(
+            _ kept: [UInt8], _ shown: [UInt8], version: UInt64 = 1, at nanos: UInt64 = 99
+        ) -> Bool {
             var credential = AcceptedCredential()
-            kept.withUnsafeBufferPointer { credential.remember($0, version: 1) }
-            return shown.withUnsafeBufferPointer { credential.isEqual($0, version: version) }
+            kept.withUnsafeBufferPointer {
+                credential.remember($0, version: 1, grant: 7, untilNanos: 100)
+            }
+            return shown.withUnsafeBufferPointer {
+                credential.isValid($0, version: version, nowNanos: nanos) && credential.grant == 7
+            }
         }
         for count in 1..<AcceptedCredential.countMax {
             let key = (0..<count).map { UInt8($0 + 33) }
             #expect(accepts(key, key))
             #expect(!accepts(key, key, version: 2))
+            #expect(!accepts(key, key, at: 100))
             #expect(!accepts(key, Array(key.dropLast())))
             #expect(!accepts(key, key + [0]))
             for place in 0..<count {

@@ -1,0 +1,152 @@
+import CardStore
+import Foundation
+import Testing
+
+@testable import CardAPI
+
+/// Every route against every kind of key.
+struct AuthorisationTests {
+    /// Who may call what. It is written out, so that a route that nobody decided about fails the
+    /// test rather than being open; what is not listed is refused.
+    private static let allowed: [String: Set<KeyRole>] = [
+        "GET /api/cards/{card_id}": everyRole,
+        "GET /api/cards": everyRole,
+        "POST /api/cards/batch": everyRole,
+        "GET /api/cards/{card_id}/history": [.agent, .admin],
+        "GET /api/events": [.agent, .admin],
+        "GET /api/get-card-status": everyRole,
+        "GET /metrics": everyRole,
+    ]
+    private static let everyRole = Set(KeyRole.allCases)
+
+    /// What needs no key.
+    private static let open: Set<String> = [
+        "GET /api/health", "GET /api/ready", "GET /openapi.json",
+    ]
+
+    private static func name(_ route: Route) -> String { "\(route.method.name) \(route.pattern)" }
+
+    /// A path of the route.
+    private static func target(_ route: Route) -> String {
+        route.pattern.replacing(/\{[a-z_]+\}/, with: "1")
+    }
+
+    /// A header for the request, and what it should come to.
+    private struct Credential {
+        var what: String
+        var headers: [String]
+        /// Nil for one that opens nothing.
+        var role: KeyRole?
+    }
+
+    private static let past: UInt64 = 1
+
+    private static func stored(
+        _ key: APIKey, _ role: KeyRole, expiresAt: UInt64? = nil
+    ) -> StoredKey {
+        StoredKey(
+            hash: key.hash, name: "\(role) \(expiresAt ?? 0)", createdAt: 0, role: role,
+            expiresAt: expiresAt)
+    }
+
+    /// A server, and every kind of credential with it.
+    private static func prepare() throws -> (APIServer, [Credential]) {
+        var credentials = [
+            Credential(what: "none", headers: []),
+            Credential(what: "unknown", headers: ["X-API-Key: \(APIKey().text)"]),
+            Credential(what: "empty", headers: ["X-API-Key:"]),
+            Credential(what: "junk", headers: ["Authorization: Bearer \u{FF}'\"; --"]),
+        ]
+        var keys: [(APIKey, KeyRole, UInt64?)] = []
+        for role in KeyRole.allCases {
+            let (valid, expired, revoked) = (APIKey(), APIKey(), APIKey())
+            keys += [(valid, role, nil), (expired, role, past), (revoked, role, 1 << 55)]
+            let malformed = ["X-API-Key: \(valid.text)0", "X-API-Key: \(valid.text.dropFirst(3))"]
+            credentials += [
+                Credential(
+                    what: "\(role)", headers: ["Authorization: Bearer \(valid.text)"], role: role),
+                Credential(what: "expired \(role)", headers: ["X-API-Key: \(expired.text)"]),
+                Credential(what: "revoked \(role)", headers: ["X-API-Key: \(revoked.text)"]),
+                Credential(what: "basic \(role)", headers: ["Authorization: Basic \(valid.text)"]),
+                Credential(
+                    what: "twice \(role)",
+                    headers: ["X-API-Key: \(valid.text)", "Authorization: Bearer \(valid.text)"]),
+            ]
+            credentials += malformed.map {
+                Credential(what: "malformed \(role)", headers: [$0])
+            }
+        }
+        let server = try APIServer(try Samples.facts(), access: .keysOnly) { directory in
+            let store = try CardStore(directory: directory, create: false)
+            for (key, role, expiresAt) in keys {
+                try store.addKey(stored(key, role, expiresAt: expiresAt))
+                if expiresAt == 1 << 55 { _ = try store.removeKey(hash: key.hash) }
+            }
+        }
+        return (server, credentials)
+    }
+
+    /// 401 for who shows no valid key, 403 for a valid key whose role does not do, and neither for
+    /// who is expressly allowed.
+    @Test func routes_letIn_whoIsExpresslyAllowed() throws {
+        let (server, credentials) = try Self.prepare()
+        for route in Route.allCases where route != .unmatched {
+            let name = Self.name(route)
+            let roles = Self.allowed[name]
+            #expect((roles != nil) != Self.open.contains(name), "\(name): who may call it?")
+            for credential in credentials {
+                let status = try server.send(
+                    "\(route.method.name)", Self.target(route), credential.headers
+                ).status
+                let what: Comment = "\(name), \(credential.what): \(status)"
+                if Self.open.contains(name) {
+                    #expect(![401, 403].contains(status), what)
+                } else if let role = credential.role {
+                    let isAllowed = roles?.contains(role) ?? false
+                    #expect((status != 403) == isAllowed && status != 401, what)
+                } else {
+                    #expect(status == 401, what)
+                }
+            }
+        }
+    }
+
+    /// What matches no route, or a route by another method, tells nothing that needs a key.
+    @Test func otherTargets_areNotFound() throws {
+        let (server, credentials) = try Self.prepare()
+        for credential in credentials {
+            #expect(try server.send("GET", "/api/nothing", credential.headers).status == 404)
+            #expect(try server.send("PATCH", "/api/cards", credential.headers).status == 405)
+        }
+    }
+
+    /// Each request on a connection is judged by its own key.
+    @Test func connection_keepsNoRightsOfAnotherKey() throws {
+        let (admin, lookup) = (APIKey(), APIKey())
+        let server = try APIServer(try Samples.facts(), access: .keysOnly) { directory in
+            let store = try CardStore(directory: directory, create: false)
+            try store.addKey(Self.stored(admin, .admin))
+            try store.addKey(Self.stored(lookup, .lookup))
+        }
+        let headers = [admin.text, lookup.text, admin.text, "", admin.text, lookup.text, "x"]
+        let connection = try HTTPConnection(port: server.server.boundAddresses[0].port)
+        var requests = ""
+        for (index, text) in headers.enumerated() {
+            let last = index == headers.count - 1
+            requests += "GET /api/cards/ZYW8827/history HTTP/1.1\r\nHost: localhost\r\n"
+            requests += text.isEmpty ? "" : "X-API-Key: \(text)\r\n"
+            requests += last ? "Connection: close\r\n\r\n" : "\r\n"
+        }
+        try connection.send(requests)
+        let text = try connection.text()
+        let statuses = text.matches(of: #/HTTP/1\.1 (\d+) /#).map { String($0.output.1) }
+        #expect(statuses == ["200", "403", "200", "401", "200", "403", "401"])
+    }
+}
+
+extension HTTPConnection {
+    /// All that the server sends until it closes the connection.
+    fileprivate func text() throws -> String {
+        String(decoding: try receiveAll(), as: UTF8.self)
+    }
+}
