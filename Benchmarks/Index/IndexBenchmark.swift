@@ -72,10 +72,16 @@ enum IndexBenchmark {
         let absent = (0..<draws).map { _ in Sample.id(cards + random.next(below: cards)) }
         let phones = (0..<draws).map { _ in Sample.phone(random.next(below: cards)) }
         var sum: UInt64 = 0
-        let hit = time {
-            for id in ids { index.withCard(id) { sum &+= UInt64($0.updatedAt.seconds) } }
+        let find = time {
+            for id in ids { _ = index.withFound(id) { sum &+= UInt64($0.updatedAt.seconds) } }
         }
-        let hitSum = sum
+        let findSum = sum
+        let hit = time {
+            for id in ids { _ = index.lend(id) { sum &+= UInt64($0.updatedAt.seconds) } }
+        }
+        let hitSum = sum - findSum
+        precondition(hitSum == findSum, "both find the same cards")
+        sum = hitSum
         let miss = time {
             for id in absent { index.withCard(id) { _ in sum &+= 1 << 40 } }
         }
@@ -98,7 +104,8 @@ enum IndexBenchmark {
         }
         precondition(sum > 2 * hitSum, "phones have cards")
         return [
-            "hit=\(one(hit))", "miss=\(one(miss))", "phone=\(one(phone))", "batch=\(one(batch))",
+            "find=\(one(find))", "hit=\(one(hit))", "miss=\(one(miss))", "phone=\(one(phone))",
+            "batch=\(one(batch))",
             "sum=\(hitSum)",
         ]
     }

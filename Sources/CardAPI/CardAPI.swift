@@ -17,8 +17,8 @@ public final class CardAPI: Sendable {
         case everybody
     }
 
-    private let service: CardService
-    private let defaultRegion: PhoneRegion
+    let service: CardService
+    let defaultRegion: PhoneRegion
     let keyCheck: KeyCheck
     private let metrics: Metrics
     private let onProblem: @Sendable (Route, any Error) -> Void
@@ -206,7 +206,9 @@ public final class CardAPI: Sendable {
     }
 
     private func cards(_ request: borrowing Request, _ reply: inout Reply) throws {
-        if let phone = PhoneQuery.phone(request.query.bytes, defaultRegion: defaultRegion) {
+        if let phone = Self.foreseenPhone(request)
+            ?? PhoneQuery.phone(request.query.bytes, defaultRegion: defaultRegion)
+        {
             try CardPage.append(phone: phone, from: service.withCards, to: &reply.body)
             return tagPage(&reply, request)
         }

@@ -53,6 +53,7 @@ extension CardIndex {
         try makeRoom(&writer)
         if let phone = record(card.name).phone { try addHolder(phone, card.name, &writer) }
         cardTable.insert(card.idHash, card.name)
+        record(card.name).markCurrent()
         cardCount.add(1, ordering: .relaxed)
     }
 }

@@ -13,11 +13,36 @@ internal import Synchronization
 // Any number of threads read without a lock; writers take turns under one. A change is a new record
 // and one releasing store in the table of cards, which is the moment from which everybody sees it:
 // the table of phones only says whom to ask. It lists a card under its new phone before that moment
-// and under its old one until after it, and a reader who comes by phone looks each card up by its
-// ID, so that nobody sees a card's past after its present, whichever way they come. What a change
-// replaces is used again once all readers have gone on (ReaderEpochs). A table that is full is
-// copied to a larger one beside it, published by one pointer swap; readers end their search in the
-// old one, which then goes back to the system.
+// and under its old one until after it. What a change replaces is used again once all readers have
+// gone on (ReaderEpochs). A table that is full is copied to a larger one beside it, published by
+// one pointer swap; readers end their search in the old one, which then goes back to the system.
+//
+// Nobody sees a card's past after its present, whichever way they come. Who comes by ID goes by the
+// table of cards. Who comes by phone may find a record that is not in it yet, or not any more, and
+// asks the record itself: a mark in it says that the table of cards leads there. A record without
+// the mark says nothing, and the card is looked up by its ID. The writer replaces `old` by `new`:
+//
+//   P1  list `new` under its phone, if that is another than old's     (new's mark is 0)
+//   P2  old's mark = 0, releasing
+//   P3  the table of cards leads to `new`, releasing                  <- the moment
+//   P4  new's mark = 1, releasing
+//   P5  old's phone lists `new`, or nothing
+//
+// (A new card has no P2; a removed one has P2, at P3 an empty place, P5.) Why that is enough:
+//
+// - A mark that reads 1 was current at that moment. The mark of a record is 1 from its P4 to the P2
+//   of the change that replaces it, and the table of cards leads to it from before the one to after
+//   the other. Who has seen that change, or anything that came after it, in whatever way, has
+//   acquired its P3 or something later; P2 precedes P3, so it happens before a later read of the
+//   mark, which therefore cannot be 1 any more.
+// - Who reads 1 has acquired P4, and with it P3: if they then come by ID, they find this record or
+//   a later one, never an earlier one.
+// - Who sees a card under its new phone has read 1 (P4) or asked the table of cards (P3). If they
+//   then come by the old phone, and `old` is still listed there, its mark is 0 for them (P2), and
+//   the table of cards tells them the new phone. So no card is seen under an old phone after a new
+//   one; that none is missed follows from P1 before P3 before P5, as before.
+// - A mark is not of another card's record: memory is used again only when no reader can hold it,
+//   and then it is 0 until P4.
 //
 // A phone of more than `listedMax` cards is a crowd: a placeholder that a feed does not list, or a
 // company's front desk. The index only counts its cards, so that adding one stays cheap and nobody
@@ -29,7 +54,8 @@ internal import Synchronization
 /// The current state of every card in memory, found by card ID or by phone.
 ///
 /// Memory is at most 64 bytes a card for IDs of 11 bytes with a phone, a reference and a comment of
-/// the usual kind. A look-up misses the cache twice: once in the table, once at the record.
+/// the usual kind. A look-up misses the cache twice, by ID and by phone: once in the table, once at
+/// the record.
 ///
 /// **Invariants**, which ``checkInvariants()`` proves: the two tables lead to the same records,
 /// every record under its own keys; crowds count what they stand for; every byte of the arena is
@@ -146,11 +172,25 @@ public final class CardIndex: @unchecked Sendable {
         }
     }
 
+    /// Lends the card where it lies; false when it has none. Half the work of ``lend(_:to:)``, for
+    /// who wants to know whether there is a card, or what state it is in.
+    public func withFound(
+        _ id: CardID, _ body: (borrowing FoundCard) throws -> Void
+    ) rethrows -> Bool {
+        try ReaderEpochs.read {
+            let found = find(id, hash.hash(id))
+            guard found != 0 else { return false }
+            try body(FoundCard(record(found)))
+            return true
+        }
+    }
+
     /// The card's record; 0 when it has none.
     @inline(__always)
     private func find(_ id: CardID, _ idHash: UInt64) -> UInt32 {
-        let table = cardTable
-        return table.find(idHash) { record($0).hasID(id) }
+        // The closure must not hold the index: a look-up counts no reference.
+        let records = records
+        return cardTable.find(idHash) { IndexRecord(records, $0).hasID(id) }
     }
 
     /// Lends the states of many cards, in order: `found` or `absent` is called once for each, with
@@ -175,11 +215,7 @@ public final class CardIndex: @unchecked Sendable {
                     machine_prefetch(table.firstLine(idHash))
                 }
                 for index in start..<end {
-                    let candidate = table.firstCandidate(hashes[index - start])
-                    let address = record(candidate).start
-                    machine_prefetch(address)
-                    // Most records are shorter than a line, and half of them lie in two.
-                    machine_prefetch(address + 40)
+                    prefetch(table.firstCandidate(hashes[index - start]))
                 }
                 for index in start..<end {
                     let name = find(ids[index], hashes[index - start])
@@ -225,7 +261,7 @@ public final class CardIndex: @unchecked Sendable {
                 let id = record(names[index]).id
                 // A card that went away and came back while the reader looked was found twice.
                 guard id != last, after.map({ id > $0 }) ?? true,
-                    case let name = find(id, hash.hash(id)), name != 0,
+                    case let name = current(names[index], id), name != 0,
                     record(name).phoneDigits == phone.digits
                 else { continue }
                 try record(name).lend(id, records, body)
@@ -234,6 +270,13 @@ public final class CardIndex: @unchecked Sendable {
             }
             return true
         }
+    }
+
+    /// The record of a card now, of which one is known that was its record, is or will be; 0 when
+    /// it has none. Reads the table of cards only when the record does not say that it is the one.
+    @inline(__always)
+    private func current(_ listed: UInt32, _ id: CardID) -> UInt32 {
+        record(listed).isCurrent ? listed : find(id, hash.hash(id))
     }
 
     /// Insertion sort: a phone has a few cards.
@@ -280,10 +323,13 @@ public final class CardIndex: @unchecked Sendable {
             }
             guard let place else {
                 table.insert(idHash, new)
+                record(new).markCurrent()
                 cardCount.add(1, ordering: .relaxed)
                 return
             }
+            record(old).unmarkCurrent()
             table.replace(place, new)
+            record(new).markCurrent()
             if let oldPhone {
                 if oldPhone == phone {
                     replaceHolder(oldPhone, old, new, writer)
@@ -306,6 +352,7 @@ public final class CardIndex: @unchecked Sendable {
                 return record(name).hasID(id)
             }
             guard let place else { return }
+            record(old).unmarkCurrent()
             table.remove(idHash, place)
             cardCount.subtract(1, ordering: .relaxed)
             if let phone = record(old).phone { removeHolder(phone, old, &writer) }
@@ -530,6 +577,7 @@ extension CardIndex {
                     if index.find(record.id, index.hash.hash(record.id)) != name {
                         problems.append("a card is not found by its ID")
                     }
+                    if !record.isCurrent { problems.append("a card's record is not marked") }
                     if record.comment != 0 { commentUsers[record.comment, default: 0] += 1 }
                     guard let phone = record.phone else { return }
                     holders[phone, default: 0] += 1

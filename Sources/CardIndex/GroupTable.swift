@@ -1,3 +1,4 @@
+internal import CMachine
 internal import Synchronization
 
 // A hash table of record names. It knows no keys: whoever looks says which record it is.
@@ -40,6 +41,7 @@ struct GroupTable: Sendable {
     private static let overflowShift: UInt64 = 32
     private static let lowBits: UInt64 = 0x7F7F_7F7F_7F7F_7F7F
     private static let highTags: UInt64 = 0x8080_8080
+    private static let placeBits: UInt32 = 0x0FFF
 
     private let memory: MappedMemory
     let groupCount: Int
@@ -71,7 +73,8 @@ struct GroupTable: Sendable {
 
     @inline(__always)
     private func home(_ hash: UInt64) -> Int {
-        Int(truncatingIfNeeded: hash.multipliedFullWidth(by: UInt64(groupCount)).high)
+        let groups = UInt64(truncatingIfNeeded: groupCount)
+        return Int(truncatingIfNeeded: hash.multipliedFullWidth(by: groups).high)
     }
 
     @inline(__always)
@@ -117,49 +120,55 @@ struct GroupTable: Sendable {
     /// The first record with the hash's tag in its first group, to be prefetched; 0 when none has.
     @inline(__always)
     func firstCandidate(_ hash: UInt64) -> UInt32 {
-        let pattern = GroupTable.tag(hash) &* 0x0101_0101_0101_0101
         let group = home(hash)
-        let matches = GroupTable.matches(
+        let matches = matches(
             tags(group, 0).pointee.load(ordering: .acquiring),
-            tags(group, 1).pointee.load(ordering: .acquiring), pattern)
+            tags(group, 1).pointee.load(ordering: .acquiring), hash)
         guard matches != 0 else { return 0 }
-        let cell = line(group) + GroupTable.nameOffset(matches.trailingZeroBitCount)
-        return cell.assumingMemoryBound(to: Atomic<UInt32>.self).pointee.load(ordering: .acquiring)
+        return name(group, matches.trailingZeroBitCount).pointee.load(ordering: .acquiring)
     }
 
-    /// Which places of a group have the tag: bit 8 n for place n below 8, bit 8 n + 1 for place
-    /// n + 8. ``nameOffset(_:)`` turns a bit's number into a place in the line.
+    /// The places of a group, given its two words of tags, that have the hash's tag: bit n for
+    /// place n.
     @inline(__always)
-    private static func matches(_ low: UInt64, _ high: UInt64, _ pattern: UInt64) -> UInt64 {
-        (zeroBytes(low ^ pattern) &>> 7) | ((zeroBytes(high ^ pattern) & highTags) &>> 6)
-    }
-
-    @inline(__always)
-    private static func nameOffset(_ bit: Int) -> Int {
-        16 &+ (bit &>> 3) &* 4 &+ (bit & 1) &* 32
+    private func matches(_ low: UInt64, _ high: UInt64, _ hash: UInt64) -> UInt32 {
+        let tag = UInt8(truncatingIfNeeded: GroupTable.tag(hash))
+        return machine_matching_bytes(low, high, tag) & GroupTable.placeBits
     }
 
     /// The first record with the hash's tag for which `body` returns true; 0 when there is none.
+    ///
+    /// The first group, in which nearly all searches end, by itself: what the others need would
+    /// otherwise be kept in registers that are not there.
     @inline(__always)
     func find(_ hash: UInt64, _ body: (UInt32) -> Bool) -> UInt32 {
-        let pattern = GroupTable.tag(hash) &* 0x0101_0101_0101_0101
-        var group = home(hash)
-        for _ in 0..<groupCount {
-            let line = line(group)
-            let low = tags(group, 0).pointee.load(ordering: .acquiring)
-            let high = tags(group, 1).pointee.load(ordering: .acquiring)
-            var matches = GroupTable.matches(low, high, pattern)
-            while matches != 0 {
-                let cell = line + GroupTable.nameOffset(matches.trailingZeroBitCount)
-                let name = cell.assumingMemoryBound(to: Atomic<UInt32>.self).pointee.load(
-                    ordering: .acquiring)
-                if body(name) { return name }
-                matches &= matches &- 1
-            }
-            guard high >> GroupTable.overflowShift & GroupTable.overflowMax != 0 else { return 0 }
-            group = next(group)
+        let group = home(hash)
+        let low = tags(group, 0).pointee.load(ordering: .acquiring)
+        let high = tags(group, 1).pointee.load(ordering: .acquiring)
+        var matches = matches(low, high, hash)
+        while matches != 0 {
+            let name = name(group, matches.trailingZeroBitCount).pointee.load(ordering: .acquiring)
+            if body(name) { return name }
+            matches &= matches &- 1
         }
-        return 0
+        guard GroupTable.isPassed(high) else { return 0 }
+        return findBeyond(hash, body)
+    }
+
+    @inline(never)
+    private func findBeyond(_ hash: UInt64, _ body: (UInt32) -> Bool) -> UInt32 {
+        var last: UInt32 = 0
+        let place = search(hash, from: next(home(hash))) { name in
+            last = name
+            return body(name)
+        }
+        return place == nil ? 0 : last
+    }
+
+    /// Whether records went on from the group with this second word of tags.
+    @inline(__always)
+    private static func isPassed(_ high: UInt64) -> Bool {
+        (high >> overflowShift) & overflowMax != 0
     }
 
     /// Calls `body` with the records that have the hash's tag, until it returns true.
@@ -167,30 +176,26 @@ struct GroupTable: Sendable {
     /// - Returns: the place where it returned true.
     @inline(__always)
     func search(_ hash: UInt64, _ body: (UInt32) -> Bool) -> Place? {
-        let pattern = GroupTable.tag(hash) &* 0x0101_0101_0101_0101
-        var group = home(hash)
-        for _ in 0..<groupCount {
+        search(hash, from: home(hash), body)
+    }
+
+    @inline(__always)
+    private func search(_ hash: UInt64, from start: Int, _ body: (UInt32) -> Bool) -> Place? {
+        var group = start
+        repeat {
             let low = tags(group, 0).pointee.load(ordering: .acquiring)
-            var matches = GroupTable.zeroBytes(low ^ pattern)
-            while matches != 0 {
-                let index = matches.trailingZeroBitCount &>> 3
-                if body(name(group, index).pointee.load(ordering: .acquiring)) {
-                    return Place(group: group, index: index)
-                }
-                matches &= matches &- 1
-            }
             let high = tags(group, 1).pointee.load(ordering: .acquiring)
-            matches = GroupTable.zeroBytes(high ^ pattern) & GroupTable.highTags
+            var matches = matches(low, high, hash)
             while matches != 0 {
-                let index = 8 &+ matches.trailingZeroBitCount &>> 3
+                let index = matches.trailingZeroBitCount
                 if body(name(group, index).pointee.load(ordering: .acquiring)) {
                     return Place(group: group, index: index)
                 }
                 matches &= matches &- 1
             }
-            if (high >> GroupTable.overflowShift) & GroupTable.overflowMax == 0 { return nil }
+            guard GroupTable.isPassed(high) else { return nil }
             group = next(group)
-        }
+        } while group != start
         return nil
     }
 

@@ -1,9 +1,13 @@
 internal import CardModel
+internal import Synchronization
 
-// A card as readers find it. Written whole before it is published, and never changed after.
+// A card as readers find it. Written whole before it is published, and but for one mark never
+// changed after.
 //
 //   0  UInt32  updated_at, seconds
-//   4  UInt32  bits 0-1 status, 2-7 bytes of the ID, 8-14 bytes of the reference, 15 is a crowd
+//   4  UInt16  bits 0-1 status, 2-7 bytes of the ID, 8-14 bytes of the reference, 15 is a crowd
+//   6  UInt16  the mark: 1 while the table of cards leads here, 0 before and after; CardIndex says
+//              who may go by it. Atomic: the only part that changes where readers see it
 //   8  UInt64  phone; 0 when there is none
 //  16  UInt32  the comment's record; 0, which is an empty comment's, when there is none
 //  20  bytes   ID, reference
@@ -29,7 +33,7 @@ struct IndexRecord {
     }
 
     @inline(__always)
-    private var bits: UInt32 { start.load(fromByteOffset: 4, as: UInt32.self) }
+    private var bits: UInt16 { start.load(fromByteOffset: 4, as: UInt16.self) }
 
     @inline(__always)
     var updatedAt: Timestamp {
@@ -49,7 +53,7 @@ struct IndexRecord {
         }
     }
 
-    private static let crowdBit: UInt32 = 1 << 15
+    private static let crowdBit: UInt16 = 1 << 15
 
     @inline(__always) var idCount: Int { Int(bits >> 2 & 63) }
     @inline(__always) var referenceCount: Int { Int(bits >> 8 & 127) }
@@ -68,6 +72,24 @@ struct IndexRecord {
 
     var byteCount: Int { IndexRecord.headBytes + idCount + referenceCount }
 
+    // MARK: The mark
+
+    @inline(__always)
+    private var mark: UnsafeMutablePointer<Atomic<UInt16>> {
+        (start + 6).assumingMemoryBound(to: Atomic<UInt16>.self)
+    }
+
+    /// Whether the table of cards led to this record when the mark was read. False may be said of
+    /// such a record too; true never of another.
+    @inline(__always)
+    var isCurrent: Bool { mark.pointee.load(ordering: .acquiring) != 0 }
+
+    /// The writer's, after the table of cards leads here.
+    func markCurrent() { mark.pointee.store(1, ordering: .releasing) }
+
+    /// The writer's, before the table of cards leads elsewhere.
+    func unmarkCurrent() { mark.pointee.store(0, ordering: .releasing) }
+
     // MARK: The ID
 
     var id: CardID {
@@ -80,18 +102,25 @@ struct IndexRecord {
     func hasID(_ id: CardID) -> Bool {
         let count = id.count
         guard idCount == count else { return false }
-        let words = id.words
-        if count <= 8 { return lastWord(count, 8) == words.0 }
-        guard word(0) == words.0 else { return false }
-        if count <= 16 { return lastWord(count, 16) == words.1 }
-        return word(1) == words.1 && word(2, count) == words.2 && word(3, count) == words.3
+        if count <= 8 { return lastWord(count) == id.words.0 }
+        guard word(0) == id.words.0 else { return false }
+        return count <= 16 ? lastWord(count) == id.words.1 : hasTail(of: id)
+    }
+
+    /// Whether an ID of more than 16 bytes has these after the first eight. Apart, so that it takes
+    /// no registers from IDs of the usual length.
+    @inline(never)
+    private func hasTail(of id: CardID) -> Bool {
+        let count = id.count
+        return word(1) == id.words.1 && word(2, count) == id.words.2
+            && word(3, count) == id.words.3
     }
 
     /// Eight of the ID's bytes in the order of `CardID.words`, padded with zeros.
     private func word(_ index: Int, _ count: Int) -> UInt64 {
         let end = index &* 8 &+ 8
         if count >= end { return word(index) }
-        return count <= end &- 8 ? 0 : lastWord(count, end)
+        return count <= end &- 8 ? 0 : lastWord(count)
     }
 
     /// Eight bytes of the ID that are all there.
@@ -102,13 +131,14 @@ struct IndexRecord {
                 fromByteOffset: IndexRecord.headBytes &+ index &* 8, as: UInt64.self))
     }
 
-    /// The ID's last word, which would be full with `end` bytes. It is read so that it ends with
-    /// the ID's last byte; what stands before it is shifted out.
+    /// The ID's last word, with 1 to 8 of its bytes. It is read so that it ends with the ID's last
+    /// byte; what stands before it is shifted out.
     @inline(__always)
-    private func lastWord(_ count: Int, _ end: Int) -> UInt64 {
+    private func lastWord(_ count: Int) -> UInt64 {
         let bytes = start.loadUnaligned(
             fromByteOffset: IndexRecord.headBytes &- 8 &+ count, as: UInt64.self)
-        return UInt64(bigEndian: bytes) &<< UInt64(truncatingIfNeeded: 8 &* (end &- count))
+        // As many bytes as lack to a multiple of eight.
+        return UInt64(bigEndian: bytes) &<< (0 &- 8 &* UInt64(truncatingIfNeeded: count) & 56)
     }
 
     // MARK: Writing
@@ -122,10 +152,11 @@ struct IndexRecord {
         precondition(card.reference.count < 128, "a reference has 64 bytes at most")
         let id = card.id
         let bits =
-            UInt32(card.status.rawValue) | UInt32(id.count) << 2
-            | UInt32(card.reference.count) << 8
+            UInt16(card.status.rawValue) | UInt16(id.count) << 2
+            | UInt16(card.reference.count) << 8
         start.storeBytes(of: card.updatedAt.seconds, as: UInt32.self)
-        start.storeBytes(of: bits, toByteOffset: 4, as: UInt32.self)
+        start.storeBytes(of: bits, toByteOffset: 4, as: UInt16.self)
+        start.storeBytes(of: 0, toByteOffset: 6, as: UInt16.self)
         start.storeBytes(of: card.phone?.digits ?? 0, toByteOffset: 8, as: UInt64.self)
         start.storeBytes(of: comment, toByteOffset: 16, as: UInt32.self)
         for index in 0..<id.count {
@@ -140,7 +171,8 @@ struct IndexRecord {
 
     func writeCrowd(_ phone: PhoneNumber) {
         start.storeBytes(of: 0, as: UInt32.self)
-        start.storeBytes(of: IndexRecord.crowdBit, toByteOffset: 4, as: UInt32.self)
+        start.storeBytes(of: IndexRecord.crowdBit, toByteOffset: 4, as: UInt16.self)
+        start.storeBytes(of: 0, toByteOffset: 6, as: UInt16.self)
         start.storeBytes(of: phone.digits, toByteOffset: 8, as: UInt64.self)
     }
 

@@ -171,6 +171,36 @@ public final class CardService: Sendable {
         return try withCard(id, body) != nil
     }
 
+    // MARK: Look-ups to come
+
+    /// Asks memory for where the look-up of a card begins.
+    ///
+    /// - Returns: what ``prefetchCard(_:)`` needs to know, some time later.
+    public func prefetch(_ id: CardID) -> UInt64 {
+        var hash: UInt64 = 0
+        follower.withIndex { hash = $0.prefetch(id) }
+        return hash
+    }
+
+    /// Asks memory for the card itself.
+    public func prefetchCard(_ hash: UInt64) {
+        follower.withIndex { $0.prefetchCard(hash) }
+    }
+
+    /// Asks memory for where the look-up of a phone begins.
+    ///
+    /// - Returns: what ``prefetchCard(ofPhone:)`` needs to know, some time later.
+    public func prefetch(_ phone: PhoneNumber) -> UInt64 {
+        var hash: UInt64 = 0
+        follower.withIndex { hash = $0.prefetch(phone) }
+        return hash
+    }
+
+    /// Asks memory for a card of the phone.
+    public func prefetchCard(ofPhone hash: UInt64) {
+        follower.withIndex { $0.prefetchCard(ofPhone: hash) }
+    }
+
     private enum Answer {
         case unknown, absent, found
     }

@@ -59,6 +59,10 @@ struct Connection: ~Copyable {
     /// What the reply is sent by, when a template made it.
     var object: UnsafeMutablePointer<ReplyTemplate.Object>?
     var credential = AcceptedCredential()
+    /// What the server's foresight remembers of the request.
+    var hint = RequestHint()
+    /// Whether the request has waited a turn: see `TurnTaking`.
+    var hasWaited = false
 
     init(
         workerIndex: Int, isLoopbackClient: Bool, handle: OpaquePointer?,
@@ -78,6 +82,8 @@ struct Connection: ~Copyable {
         body.clear(keeping: Self.keptBodyBytes)
         bodyBytesSeen = 0
         refusal = nil
+        hint.kind = 0
+        hasWaited = false
         if stream != nil || suspension != nil { clearSlow() }
         if let object {
             ReplyTemplate.Pool.giveBack(object)

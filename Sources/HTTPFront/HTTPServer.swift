@@ -11,6 +11,13 @@ public final class HTTPServer: Sendable {
     /// Answers a request. Runs on the request's worker.
     public typealias Handler = @Sendable (borrowing Request, inout Reply) -> Void
 
+    /// Looks at a request that cannot be answered yet, in steps, so that what the answer will need
+    /// is on its way when the handler runs: for memory that is far away, a prefetch. The target is
+    /// the client's, unchecked; nothing may depend on this being called. Runs on the request's
+    /// worker.
+    public typealias Foresight =
+        @Sendable (ForesightStep, UnsafeBufferPointer<UInt8>, inout RequestHint) -> Void
+
     /// Decides what is done with a request's body when its headers are there, before the client is
     /// told to send it. Not called without a body, nor for one that is empty by its length.
     public typealias BodyPlanner = @Sendable (borrowing Request, inout Reply) -> BodyPlan
@@ -60,6 +67,7 @@ public final class HTTPServer: Sendable {
         refuse: @escaping RefusalHandler = { $1.refuse($0) },
         plan: BodyPlanner? = nil,
         onCompleted: @escaping CompletionHook = { _, _, _, _ in },
+        foresee: Foresight? = nil,
         handler: @escaping Handler
     ) throws(HTTPServerError) {
         configuration.check()
@@ -69,8 +77,9 @@ public final class HTTPServer: Sendable {
         LibraryPanic.report(to: errorLog)
         let maxBodyBytes = configuration.maxBodyBytes
         let shared = ServerShared(
-            handler: handler, refuse: refuse, onCompleted: onCompleted, errorLog: errorLog,
-            plan: plan ?? { _, _ in .kept(maxBytes: maxBodyBytes) }, configuration: configuration)
+            handler: handler, refuse: refuse, onCompleted: onCompleted, foresee: foresee,
+            errorLog: errorLog, plan: plan ?? { _, _ in .kept(maxBytes: maxBodyBytes) },
+            configuration: configuration)
         self.shared = shared
         shutdownGraceMs = configuration.shutdownGraceMs
         idleGraceMs = configuration.idleGraceMs

@@ -66,6 +66,9 @@ public struct Request: ~Copyable {
     /// Whether the server is stopping, which a readiness probe must be told.
     public var isDraining: Bool { connection.pointee.isDraining }
 
+    /// What the server's foresight left.
+    public var hint: RequestHint { connection.pointee.hint }
+
     // MARK: Credentials
 
     /// What this credential was remembered with on this connection; nil when it was not, or not

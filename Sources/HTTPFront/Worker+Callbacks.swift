@@ -4,12 +4,15 @@ import Glibc
 // What libmicrohttpd calls, all of it on the worker's one thread. The functions are static and
 // capture nothing, so they belong to no actor. For one request they come in this order:
 //
-//   requestLine   the URI log callback: our copy of the target, before it is cut up in place
+//   requestLine   the URI log callback: our copy of the target, before it is cut up in place; the
+//                 first step of the server's foresight
 //   access        first call, without body: refuse or accept. Answering here makes libmicrohttpd
-//                 close the connection ("discard request"), so only refusals do
+//                 close the connection ("discard request"), so only refusals do. What is accepted
+//                 gets the second step of foresight
 //   access        one call for each piece of the body
 //   access        last call, without body: the handler runs, its answer is queued, or it suspends
-//                 the connection and says that the answer comes later
+//                 the connection and says that the answer comes later. A request that takes turns
+//                 has two such calls, and the first does nothing
 //   access        one more call in that case, when the connection is resumed: the answer is queued
 //   completed     the answer is sent, or the connection broke; also when libmicrohttpd answered
 //
@@ -73,10 +76,13 @@ extension Worker {
         let state = raw.assumingMemoryBound(to: Connection.self)
         precondition(
             state.pointee.phase == .idle, "a request is completed before the next begins")
-        Unmanaged<Worker>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.requestStarted() }
-        state.pointee.startNanos = monotonicNanos()
         let hasMemory = state.pointee.target.tryAppend(uri, count: strlen(uri))
         state.pointee.phase = hasMemory ? .requestLine : .outOfMemory
+        Unmanaged<Worker>.fromOpaque(context)._withUnsafeGuaranteedRef { worker in
+            worker.requestStarted()
+            worker.foresee(.requestLine, state)
+        }
+        state.pointee.startNanos = monotonicNanos()
         return raw
     }
 
@@ -147,7 +153,13 @@ extension Worker {
         }
         state.pointee.path = Framing.path(of: state.pointee.target.bytes)
         state.pointee.phase = .accepted
+        foresee(.headers, state)
         return state.pointee.headers.framesBody ? expectBody(state, mhd) : .YES
+    }
+
+    @inline(__always)
+    private func foresee(_ step: ForesightStep, _ state: ConnectionPointer) {
+        foresee?(step, state.pointee.target.bytes, &state.pointee.hint)
     }
 
     func refuse(
@@ -190,6 +202,7 @@ extension Worker {
     }
 
     private func answer(_ state: ConnectionPointer, _ mhd: OpaquePointer) -> MHD_Result {
+        if waitsATurn(state) { return .YES }
         if state.pointee.headers.framesBody, let result = endBody(state, mhd) { return result }
         let isDraining = shared.isDraining
         state.pointee.isDraining = isDraining
@@ -212,6 +225,19 @@ extension Worker {
         }
         return Worker.queue(
             state, mhd, closing: shared.isDraining || state.pointee.reply.closesConnection)
+    }
+
+    /// Whether a request that can be answered is to be asked for again in the next turn of the
+    /// event loop: see `TurnTaking`.
+    @inline(__always)
+    private func waitsATurn(_ state: ConnectionPointer) -> Bool {
+        guard state.pointee.hint.isSet else { return false }
+        guard !state.pointee.hasWaited else {
+            turns.hasWaited(inFlight: inFlight)
+            return false
+        }
+        state.pointee.hasWaited = turns.shouldWait()
+        return state.pointee.hasWaited
     }
 
     static func queue(

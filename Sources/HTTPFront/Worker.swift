@@ -7,6 +7,7 @@ final class ServerShared: Sendable {
     let handler: HTTPServer.Handler
     let refuse: HTTPServer.RefusalHandler
     let onCompleted: HTTPServer.CompletionHook
+    let foresee: HTTPServer.Foresight?
     let errorLog: HTTPServer.ErrorLog
     let plan: HTTPServer.BodyPlanner
     let suspensions: Suspensions
@@ -22,6 +23,7 @@ final class ServerShared: Sendable {
         handler: @escaping HTTPServer.Handler,
         refuse: @escaping HTTPServer.RefusalHandler,
         onCompleted: @escaping HTTPServer.CompletionHook,
+        foresee: HTTPServer.Foresight?,
         errorLog: @escaping HTTPServer.ErrorLog,
         plan: @escaping HTTPServer.BodyPlanner,
         configuration: HTTPServer.Configuration
@@ -29,6 +31,7 @@ final class ServerShared: Sendable {
         self.handler = handler
         self.refuse = refuse
         self.onCompleted = onCompleted
+        self.foresee = foresee
         self.errorLog = errorLog
         self.plan = plan
         suspensions = Suspensions(limit: configuration.suspendedLimit)
@@ -56,6 +59,8 @@ final class Worker: Sendable {
     /// down.
     let handler: HTTPServer.Handler
     let onCompleted: HTTPServer.CompletionHook
+    let foresee: HTTPServer.Foresight?
+    let turns = TurnTaking()
 
     /// Written by the worker's thread alone, so a plain load and store count up; read by anyone.
     private let connectionsOpen = Atomic<Int>(0)
@@ -71,6 +76,11 @@ final class Worker: Sendable {
         self.shared = shared
         handler = { shared.handler($0, &$1) }
         onCompleted = { shared.onCompleted($0, $1, $2, $3) }
+        if let shared = shared.foresee {
+            foresee = { shared($0, $1, &$2) }
+        } else {
+            foresee = nil
+        }
     }
 
     var counters: HTTPServer.WorkerCounters {

@@ -409,6 +409,7 @@ struct Serve: AsyncParsableCommand {
             refuse: CardAPI.refuse,
             plan: { api.plan(for: $0, &$1) },
             onCompleted: metrics.count,
+            foresee: { api.foresee($0, $1, &$2) },
             handler: { api.respond(to: $0, &$1) })
         running.set(server)
         return server

@@ -60,7 +60,7 @@ final class APIServer: Sendable {
         let server = try HTTPServer(
             configuration: configuration, errorLog: { _ in },
             refuse: CardAPI.refuse, plan: { api.plan(for: $0, &$1) },
-            onCompleted: metrics.count,
+            onCompleted: metrics.count, foresee: { api.foresee($0, $1, &$2) },
             handler: { api.respond(to: $0, &$1) })
         (self.directory, self.store, self.service) = (directory, store, service)
         (self.metrics, self.api, self.server) = (metrics, api, server)

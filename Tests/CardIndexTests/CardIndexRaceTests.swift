@@ -139,6 +139,86 @@ struct CardIndexRaceTests {
         newest[card.id] = card.version
     }
 
+    /// Versions of cards that some reader has seen, for all readers.
+    private final class Seen: Sendable {
+        private final class Cell: Sendable {
+            let version = Atomic<UInt32>(0)
+        }
+
+        private let cells: [CardID: Cell]
+
+        init(_ ids: [CardID]) {
+            cells = Dictionary(uniqueKeysWithValues: ids.map { ($0, Cell()) })
+        }
+
+        var versions: [CardID: UInt32] {
+            cells.mapValues { $0.version.load(ordering: .acquiring) }
+        }
+
+        func tell(_ id: CardID, _ version: UInt32) {
+            cells[id]?.version.max(version, ordering: .releasing)
+        }
+    }
+
+    /// What one reader has seen of a card binds all who hear of it: they see that version or a
+    /// later one, by ID and by every phone that the card moves between.
+    ///
+    ///     writer              reader A                reader B
+    ///     version 8, phone 2  by phone 2: version 8
+    ///                         tell of 8 (release)     hear of 8 (acquire)
+    ///                                                 by phone 1: not version 7
+    ///                                                 by ID: version >= 8
+    @Test func readers_seeNothingOlder_thanWhatTheyHeardOf() throws {
+        let seed = SeededGenerator.newSeed()
+        let shape = CardShape(phones: 3, percentWithoutPhone: 0)
+        let ids = makeIDs(0..<6)
+        let index = try CardIndex()
+        for id in ids { try DrawnCard(id, version: 1, shape).insert(into: index) }
+        let seen = Seen(ids)
+        let problems = Findings()
+        let reads = Atomic(0)
+        let isDone = Atomic(false)
+        runThreads(4) { worker in
+            var random = SeededGenerator(seed: seed &+ UInt64(worker))
+            if worker == 0 {
+                var version: UInt32 = 1
+                while version < 20_000 || reads.load(ordering: .relaxed) < 9_000 {
+                    guard problems.all.isEmpty else { break }
+                    version += 1
+                    let id = ids[Int(version) % ids.count]
+                    do {
+                        try DrawnCard(id, version: version, shape).insert(into: index)
+                    } catch {
+                        problems.add("\(error)")
+                    }
+                }
+                isDone.store(true, ordering: .releasing)
+                return
+            }
+            while !isDone.load(ordering: .acquiring) {
+                let heard = seen.versions
+                func look(_ view: borrowing CardView) {
+                    let card = DrawnCard(like: view, shape)
+                    if !card.isEqual(view) { problems.add("a mixture of versions") }
+                    if card.version < heard[view.id, default: 0] {
+                        problems.add("an older version than another reader has seen")
+                    }
+                    seen.tell(view.id, card.version)
+                }
+                let draw = random.next()
+                if draw % 3 == 0 {
+                    let isThere = index.lend(ids[Int(draw >> 8) % ids.count]) { look($0) }
+                    if !isThere { problems.add("a card is missing") }
+                } else if let phone = PhoneNumber(digits: shape.phoneBase + 1 + draw >> 8 % 3) {
+                    _ = index.withCards(phone: phone, limit: 100) { look($0) }
+                }
+                reads.add(1, ordering: .relaxed)
+            }
+        }
+        #expect(problems.all == [], "seed \(seed)")
+        #expect(index.checkInvariants() == [], "seed \(seed)")
+    }
+
     /// Indexes that are made, published, read and let go of, as by a reload, are read whole; a
     /// reader never comes upon one that is gone.
     @Test func readers_findWhatIsPublished_whileIndexesAreReplaced() throws {

@@ -38,6 +38,51 @@ struct CardIndexTests {
         #expect(index.checkInvariants() == [])
     }
 
+    /// The lent fields are those of the whole card, and what is not there is not lent.
+    @Test func withFound_lendsWhatLendDoes() throws {
+        let index = try CardIndex()
+        let shape = CardShape(phones: 4)
+        let ids = makeIDs(0..<300)
+        for (place, id) in ids.enumerated() where place % 3 > 0 {
+            try DrawnCard(id, version: UInt32(place), shape).insert(into: index)
+        }
+        for (place, id) in ids.enumerated() {
+            let card = DrawnCard(id, version: UInt32(place), shape)
+            var isEqual = false
+            let isFound = index.withFound(id) { found in
+                isEqual =
+                    found.phone == card.phone && found.status == card.status
+                    && found.updatedAt == index.withCard(id) { $0.updatedAt }
+            }
+            #expect(isFound == (place % 3 > 0))
+            #expect(isEqual == isFound)
+        }
+    }
+
+    /// Asking for memory ahead finds nothing and changes nothing: for cards and phones that are
+    /// there or not, before anything was inserted, and with a hash from before the tables grew.
+    @Test func prefetch_changesNothing() throws {
+        let index = try CardIndex()
+        let shape = CardShape(phones: 4)
+        let ids = makeIDs(0..<400)
+        let phones = (1...6).compactMap { PhoneNumber(digits: shape.phoneBase + $0) }
+        var cardHashes = ids.map { index.prefetch($0) }
+        var phoneHashes = phones.map { index.prefetch($0) }
+        for (place, id) in ids.enumerated() where place % 2 == 0 {
+            try DrawnCard(id, version: 1, shape).insert(into: index)
+        }
+        cardHashes += [0, .max]
+        phoneHashes += [0, .max]
+        for hash in cardHashes { index.prefetchCard(hash) }
+        for hash in phoneHashes { index.prefetchCard(ofPhone: hash) }
+        for (place, id) in ids.enumerated() {
+            #expect(index.prefetch(id) == cardHashes[place])
+            let isWhole = index.withCard(id) { DrawnCard(id, version: 1, shape).isEqual($0) }
+            #expect(isWhole == (place % 2 == 0 ? true : nil))
+        }
+        #expect(index.checkInvariants() == [])
+    }
+
     /// What the reader's closure throws comes out as it is, and the read has ended.
     @Test func withCard_passesTheClosuresError() throws {
         struct Refusal: Error {}

@@ -18,6 +18,7 @@ final class TestServer: Sendable {
     init(
         _ configure: (inout HTTPServer.Configuration) -> Void = { _ in },
         plan: HTTPServer.BodyPlanner? = nil,
+        foresee: HTTPServer.Foresight? = nil,
         handler: @escaping HTTPServer.Handler = { TestServer.echo($0, &$1) }
     ) throws {
         var configuration = HTTPServer.Configuration(addresses: [.loopback(port: 0)])
@@ -32,7 +33,7 @@ final class TestServer: Sendable {
             onCompleted: { worker, tag, status, _ in
                 completed.append(Completion(worker: worker, routeTag: tag, status: status))
             },
-            handler: handler)
+            foresee: foresee, handler: handler)
         self.log = log
         self.completed = completed
     }

@@ -1,11 +1,16 @@
 // What the index asks of the machine and Swift cannot say: a variable of the thread's own that costs
 // one load, memory that is there before the program begins, a barrier that others pay for, a
-// prefetch; and the system's memory, so that the index itself imports nothing that does I/O.
+// prefetch, sixteen bytes compared at once; and the system's memory, so that the index itself
+// imports nothing that does I/O.
 
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 // Memory for one reader: two cache lines, since processors fetch lines in pairs. Zero at first.
 struct machine_cell {
@@ -57,6 +62,27 @@ static inline void
 machine_prefetch(const void *address)
 {
     __builtin_prefetch(address, 0, 3);
+}
+
+// Which of sixteen bytes are `byte`: bit n for byte n, of which `low` has the first eight, from its
+// least significant one on. The words come as values, so that the caller can load them atomically.
+static inline uint32_t
+machine_matching_bytes(uint64_t low, uint64_t high, uint8_t byte)
+{
+#if defined(__SSE2__)
+    __m128i bytes = _mm_set_epi64x((long long) high, (long long) low);
+    return (uint32_t) _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8((char) byte)));
+#else
+    const uint64_t ones = 0x0101010101010101, seven = 0x7F7F7F7F7F7F7F7F;
+    uint64_t words[2] = { low ^ ones * byte, high ^ ones * byte };
+    uint32_t matches = 0;
+    for (int half = 0; half < 2; half++) {
+        // The high bit of every byte that is zero; the multiplication gathers them in the top byte.
+        uint64_t zeros = ~(((words[half] & seven) + seven) | words[half] | seven);
+        matches |= (uint32_t) (((zeros >> 7) * 0x0102040810204080) >> 56) << 8 * half;
+    }
+    return matches;
+#endif
 }
 
 // Zeroed memory that costs address space until it is touched, and for which no swap is set aside
