@@ -16,17 +16,15 @@ class Group:
     """Lanes that run in turns, round after round, while nothing else is filled or running: what other
     servers hold makes cache misses dearer, and so distorts ratios. Ratios are taken within a group."""
 
+    needs_cards = True  # Whether its servers are filled with the cards that look-ups ask for.
+
     def __init__(self, name, describes, lanes, goals=()):
         self.name, self.describes, self.lanes, self.goals = name, describes, lanes, goals
 
     def only(self, names):
         """The same with these lanes only."""
-        kept = type(self)(self.name, self.describes,
-                          tuple(lane for lane in self.lanes if lane.name in names), self.goals)
-        return kept
-
-    def prepare(self, bench, cards):
-        """Makes what the lanes need beside their servers; called once, before the first round."""
+        lanes = tuple(lane for lane in self.lanes if lane.name in names)
+        return type(self)(self.name, self.describes, lanes, self.goals)
 
     def tables(self, runs):
         """Tables of these runs: a head and rows each."""

@@ -391,6 +391,8 @@ class RedisLoad(LoadLane):
 class LoadGroup(Group):
     """Whose figures are those of whole loads."""
 
+    needs_cards = False
+
     def tables(self, runs):
         rows = []
         of = by_lane(runs)

@@ -43,7 +43,7 @@ public struct BulkLoad {
     /// How many files the facts came from.
     let files: Int
     let threads: Int
-    let priority: LoadPriority
+    let priority: WorkPriority
 
     /// - Parameters:
     ///   - directory: of a store, which this process does not have open.
@@ -52,7 +52,7 @@ public struct BulkLoad {
     ///   - priority: that of the calling thread.
     public init(
         directory: String, mapSizeBytes: Int, files: Int, threads: Int,
-        priority: LoadPriority = LoadPriority()
+        priority: WorkPriority = WorkPriority()
     ) {
         self.directory = directory
         self.mapSizeBytes = mapSizeBytes

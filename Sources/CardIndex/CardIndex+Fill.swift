@@ -72,7 +72,12 @@ public final class IndexFill: @unchecked Sendable {
 
     /// - Parameter index: one that is empty, that nobody reads, and that has capacity for the
     ///   cards; more cards than that are slower.
-    public init(_ index: CardIndex) {
+    public convenience init(_ index: CardIndex) {
+        self.init(index, partitionShift: Self.partitionShift)
+    }
+
+    /// - Parameter partitionShift: a power of two, of groups, for a partition at least.
+    init(_ index: CardIndex, partitionShift: Int) {
         precondition(index.count == 0, "an index is filled while it is empty")
         precondition(
             IndexFill.phoneGroupsMax * GroupTable.placesPerGroup < CardIndex.listedMax,
@@ -80,7 +85,7 @@ public final class IndexFill: @unchecked Sendable {
         self.index = index
         cards = index.cardTable
         phones = index.phoneTable
-        var shift = Self.partitionShift
+        var shift = partitionShift
         while cards.groupCount >> shift >= Self.partitionsMax { shift += 1 }
         self.shift = shift
     }

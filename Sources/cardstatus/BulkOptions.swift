@@ -55,11 +55,11 @@ struct BulkOptions: ParsableArguments {
             default: isIdle ? 1 : ProcessInfo.processInfo.activeProcessorCount)
     }
 
-    func loadPriority(_ settings: Settings) throws -> LoadPriority {
+    func workPriority(_ settings: Settings) throws -> WorkPriority {
         let text = priority ?? settings.variable("CARDSTATUS_LOAD_PRIORITY") ?? "auto"
-        guard let setting = LoadPriority.Setting(rawValue: text) else {
+        guard let setting = WorkPriority.Setting(rawValue: text) else {
             throw CommandFailure.misused("--priority must be auto, idle or normal, not '\(text)'")
         }
-        return LoadPriority(setting)
+        return WorkPriority(setting)
     }
 }

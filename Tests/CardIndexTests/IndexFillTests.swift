@@ -10,7 +10,8 @@ struct IndexFillTests {
         _ ids: [CardID], capacity: Int, threads: Int, _ shape: CardShape
     ) throws -> CardIndex {
         let index = try CardIndex(capacity: capacity)
-        let fill = IndexFill(index)
+        // Partitions of 64 groups, so that there are many borders.
+        let fill = IndexFill(index, partitionShift: 6)
         let findings = Findings()
         runThreads(threads) { thread in
             var part = fill.makePart()
@@ -31,13 +32,13 @@ struct IndexFillTests {
         return index
     }
 
-    /// Whatever the number of threads, and whether the index has capacity for all cards, for some or
-    /// for none: it is what inserting them makes, crowds included, and takes changes afterwards.
+    /// Whatever the number of threads, and whether the index has capacity for all cards, for some
+    /// or for none: it is what inserting them makes, crowds included, and takes changes afterwards.
     @Test(
-        arguments: [(1, 200_000), (2, 200_000), (3, 120_000), (4, 0)], [0, 1, 3_000, 200_000])
+        arguments: [(1, 20_000), (2, 20_000), (3, 12_000), (4, 0)], [0, 1, 3_000, 20_000])
     func fill_isWhatInsertingMakes(_ setting: (threads: Int, capacity: Int), _ count: Int) throws {
         let ids = makeIDs(0..<count).sorted()
-        let shape = CardShape(phones: 5_000)
+        let shape = CardShape(phones: 1_000)
         let filled = try fill(
             ids, capacity: setting.capacity, threads: setting.threads, shape)
         let inserted = try CardIndex(capacity: setting.capacity)
@@ -64,7 +65,7 @@ struct IndexFillTests {
 
     /// A phone of very many cards is a crowd also when threads share its cards.
     @Test func fill_countsACrowd_thatAllPartsHave() throws {
-        let ids = makeIDs(0..<20_000).sorted()
+        let ids = makeIDs(0..<5_000).sorted()
         let shape = CardShape(phones: 1, percentWithoutPhone: 0)
         let index = try fill(ids, capacity: ids.count, threads: 2, shape)
         #expect(index.statistics.crowds == 1)
@@ -74,8 +75,8 @@ struct IndexFillTests {
         #expect(index.checkInvariants() == [])
     }
 
-    /// Bounded placing finds room up to its border, counts those that it passes, and changes nothing
-    /// when there is none.
+    /// Bounded placing finds room up to its border, counts those that it passes, and changes
+    /// nothing when there is none.
     @Test func place_keepsToItsBorder() throws {
         let table = try GroupTable(capacity: 100)
         defer { table.release() }

@@ -42,7 +42,13 @@ CREATE MACRO phone(p) AS CASE
     ELSE international(translate(p, ' "''()-', ''))
 END;
 
-CREATE MACRO card(id) AS CASE WHEN ends_with(id, '.0') THEN left(id, -2) ELSE id END;
+CREATE MACRO bare(t) AS CASE WHEN t[1] > '.' AND t[-1] > '.' THEN t ELSE trim(t, E' \t"') END;
+
+CREATE MACRO card(id) AS CASE
+    WHEN strlen(id) = 11 AND NOT contains(id, '.') THEN upper(id)
+    WHEN ends_with(bare(id), '.0') THEN upper(left(bare(id), -2))
+    ELSE upper(bare(id))
+END;
 
 CREATE TABLE cards AS
 WITH raw AS (
@@ -57,17 +63,17 @@ WITH raw AS (
     UNION ALL
     SELECT *, NULL, 3 FROM read_csv('FOLDER/Card Status Info - Returned.csv',
         columns = {'reference': 'VARCHAR', 'card_id': 'VARCHAR', 'phone': 'VARCHAR', 'said': 'VARCHAR'}, OPTIONS)
+), bared AS (
+    -- Once, and not in each branch that looks at it.
+    SELECT card(card_id) AS card_id, bare(said) AS said, rank, phone, reference, comment FROM raw
 ), parsed AS (
-    SELECT card(upper(trim(card_id, E' \t"'))) AS card_id, moment(trim(said, ' "')) AS second, rank,
-        phone(phone) AS phone, reference, comment FROM raw
+    SELECT card_id, moment(said)::BIGINT * 4 + rank AS place, phone(phone) AS phone, reference,
+        comment FROM bared WHERE strlen(card_id) BETWEEN 1 AND 32
 )
-SELECT card_id,
-    max(second) AS updated_at,
-    arg_max(rank, second * 4 + rank) AS status,
-    arg_max(phone, second * 4 + rank) FILTER (phone BETWEEN 10000000 AND 999999999999999) AS phone,
-    arg_max(reference, second * 4 + rank) AS reference,
-    arg_max(comment, second * 4 + rank) AS comment
-FROM parsed WHERE second IS NOT NULL AND length(card_id) BETWEEN 1 AND 32 GROUP BY card_id;
+SELECT card_id, max(place) // 4 AS updated_at, max(place) % 4 AS status,
+    arg_max(phone, place) FILTER (phone BETWEEN 10000000 AND 999999999999999) AS phone,
+    arg_max(reference, place) AS reference, arg_max(comment, place) AS comment
+FROM parsed WHERE place IS NOT NULL GROUP BY card_id;
 
 CREATE INDEX by_card ON cards (card_id);
 CREATE INDEX by_phone ON cards (phone);

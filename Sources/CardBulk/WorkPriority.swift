@@ -1,16 +1,16 @@
 internal import CardService
 internal import CardStore
 
-/// How much of the machine a load takes from a server that has the same store open.
+/// How much of the machine a command takes from a server that has the same store open.
 ///
-/// Beside one, everything but the transactions runs on one thread at idle priority: reading,
-/// sorting and making events take what look-ups leave. Transactions run at a low priority instead,
-/// on a thread of their own, since who holds LMDB's writer lock keeps the server's writes waiting:
-/// at idle priority that would last for as long as look-ups want the processor.
+/// Beside one, everything but transactions runs at idle priority: reading, sorting and making
+/// events take what look-ups leave. Transactions run at a low priority instead, on a thread of
+/// their own, since who holds LMDB's writer lock keeps the server's writes waiting: at idle
+/// priority that would last for as long as look-ups want the processor.
 ///
-/// It belongs to the thread that loads, and lowers that thread and those that it starts.
-public final class LoadPriority {
-    /// What the person who loads wants.
+/// It belongs to the thread that works, and lowers that thread and those that it starts.
+public final class WorkPriority {
+    /// What the person who gave the command wants.
     public enum Setting: String, CaseIterable, Sendable {
         /// Idle beside a server, normal otherwise.
         case auto

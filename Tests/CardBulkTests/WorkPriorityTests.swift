@@ -6,12 +6,12 @@ import Testing
 
 @testable import CardBulk
 
-struct LoadPriorityTests {
+struct WorkPriorityTests {
     /// Runs `settle` on a thread of its own, since there is no way back.
-    private func isIdle(_ setting: LoadPriority.Setting, in directory: String) -> Bool {
+    private func isIdle(_ setting: WorkPriority.Setting, in directory: String) -> Bool {
         let result = Mutex(false)
         let thread = OSThread {
-            let priority = LoadPriority(setting)
+            let priority = WorkPriority(setting)
             priority.settle(in: directory)
             priority.settle(in: directory)
             priority.end()
@@ -26,13 +26,13 @@ struct LoadPriorityTests {
     @Test func settle_lowersBesideAServer_orWhenToldTo() throws {
         let scratch = try ScratchDirectory()
         for (setting, alone) in [
-            (LoadPriority.Setting.auto, false), (.idle, true), (.normal, false),
+            (WorkPriority.Setting.auto, false), (.idle, true), (.normal, false),
         ] {
             #expect(isIdle(setting, in: scratch.path) == alone)
         }
         let lock = try ServerLock(directory: scratch.path)
         for (setting, beside) in [
-            (LoadPriority.Setting.auto, true), (.idle, true), (.normal, false),
+            (WorkPriority.Setting.auto, true), (.idle, true), (.normal, false),
         ] {
             #expect(isIdle(setting, in: scratch.path) == beside)
         }
