@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// Threads that fill an index together: the one that asks, and others of its priority.
 final class FillCrew: Sendable {
-    /// The processors that are there.
-    static let threadsMax = min(max(sysconf(CInt(_SC_NPROCESSORS_ONLN)), 1), 64)
+    /// Two for each processor: while one waits for the disk, another works.
+    static let threadsMax = min(max(2 * sysconf(CInt(_SC_NPROCESSORS_ONLN)), 1), 64)
 
     private let threads: Int
     private let failure = Mutex<(any Error)?>(nil)
