@@ -23,6 +23,8 @@ class Cards:
     def __init__(self, work, program, count, seed=1):
         self.folder = os.path.join(work, f"cards-{count}")
         self.program, self.asked, self.seed = program, count, seed
+        # As many as there are with a state, once they are made.
+        self.count = count
         self.store = os.path.join(self.folder, "store")
         self.values = os.path.join(self.folder, "values")
         self.sample = os.path.join(self.folder, "sample")

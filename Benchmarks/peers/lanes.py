@@ -1,4 +1,4 @@
-"""What is measured: lanes (a server and what it is asked) and goals (ratios of lanes)."""
+"""Look-ups as fast as they go: lanes (a server and what it is asked) and their groups."""
 
 import http.client
 import itertools
@@ -10,6 +10,7 @@ import urllib.parse
 import measure
 import servers
 from debian import Unavailable
+from group import Goal, Group
 
 CHECKED = 200
 
@@ -32,6 +33,8 @@ class Lane:
     """Random keys asked of one server with GET, one connection's request after the other."""
 
     unit = "request"
+    shows_noise = True
+    rounds_max = None
 
     def __init__(self, name, server, path=by_identifier, describes=None, key=False, constant=False):
         self.name, self.server, self.path = name, server, path
@@ -71,7 +74,6 @@ class Lane:
                                  "by another cardstatus, remove it.")
         connection.close()
 
-
     def requests(self, cards):
         """The same, rendered for drive.c."""
         paths = self.paths(cards)
@@ -103,6 +105,8 @@ class BatchLane:
 
     keys = 1000
     connections = 8
+    shows_noise = True
+    rounds_max = None
 
     def __init__(self, name, server, protocol, describes):
         self.name, self.server, self.protocol = name, server, protocol
@@ -154,76 +158,49 @@ class BatchLane:
                               self.connections)
 
 
-class RateLane(Lane):
-    """GET by card ID at 30 % of what the server can, without and beside a load of as many new cards
-    as there are."""
+GET = Lane("get", servers.CardStatus, describes="cardstatus, GET by card ID, metrics on")
 
-    share = 0.3
-    # Not a multiple of 128: libmicrohttpd 0.9.75 reads events 128 at a time, and when exactly as many
-    # connections are ready it waits for another event before it answers any (daemon.c, MHD_epoll).
-    connections = 100
+CONSTANT = Group(
+    "constant", "single look-ups beside constant replies, and a map of a million",
+    lanes=(
+        GET,
+        Lane("phone", servers.CardStatus, by_phone, "cardstatus, GET by the phone of one card"),
+        Lane("get-key", servers.CardStatusWithKey, describes="the same as get, an API key checked",
+             key=True),
+        Lane("get-2-workers", servers.CardStatusTwoWorkers,
+             describes="the same as get, two workers"),
+        Lane("bare-microhttpd", servers.BareMicroHTTPD, constant=True),
+        Lane("bare-microhttpd-cached", servers.BareMicroHTTPDCached, constant=True),
+        Lane("bare-epoll", servers.BareEpoll, constant=True),
+        Lane("nginx-return", servers.Nginx, constant=True),
+        Lane("haproxy-map", servers.HAProxy),
+    ),
+    goals=(
+        Goal("GET by ID / bare libmicrohttpd", "get", "bare-microhttpd", at_most=1.05),
+        Goal("GET with a key / bare libmicrohttpd", "get-key", "bare-microhttpd", at_most=1.05),
+        Goal("GET by ID / nginx return 200", "get", "nginx-return", at_most=1.00),
+        Goal("GET with a key / nginx return 200", "get-key", "nginx-return", at_most=1.00),
+        Goal("GET by ID / HAProxy map", "get", "haproxy-map"),
+        Goal("GET by phone / GET by ID", "phone", "get", at_most=1.05),
+        Goal("two workers / one worker", "get-2-workers", "get", at_most=1.10),
+    ))
 
-    def __init__(self, name, loads, describes):
-        super().__init__(name, servers.CardStatusLoading, describes=describes)
-        self.loads = loads
+WEBDIS = Group(
+    "webdis", "beside Redis with all cards behind webdis",
+    lanes=(GET, Lane("webdis-redis", servers.Webdis, by_webdis)),
+    goals=(Goal("GET by ID / webdis + Redis", "get", "webdis-redis", at_most=0.40),))
 
-    def measure(self, bench, server, cards):
-        records = self.requests(cards)
-        if not hasattr(server, "capacity"):
-            server.capacity = measure.driven(bench, self, server, records, "http",
-                                             bench.connections)["per_second"]
-        loader = server.load(cards) if self.loads else None
-        try:
-            run = measure.driven(bench, self, server, records, "http", self.connections,
-                                 rate=self.share * server.capacity)
-            if loader and loader.poll() is not None:
-                run["load_ended"] = True
-        finally:
-            if loader:
-                loader.terminate()
-                loader.wait()
-        run["capacity"] = server.capacity
-        return run
+MEMCACHED = Group(
+    "memcached", "beside memcached with all cards behind nginx",
+    lanes=(GET, Lane("nginx-memcached", servers.NginxMemcached)),
+    goals=(Goal("GET by ID / nginx + memcached", "get", "nginx-memcached", at_most=0.33),))
 
-
-LANES = (
-    Lane("get", servers.CardStatus, describes="cardstatus, GET by card ID, metrics on"),
-    Lane("phone", servers.CardStatus, by_phone, "cardstatus, GET by the phone of one card"),
-    Lane("get-key", servers.CardStatusWithKey, describes="the same as get, an API key checked",
-         key=True),
-    Lane("get-2-workers", servers.CardStatusTwoWorkers, describes="the same as get, two workers"),
-    Lane("bare-microhttpd", servers.BareMicroHTTPD, constant=True),
-    Lane("bare-microhttpd-cached", servers.BareMicroHTTPDCached, constant=True),
-    Lane("bare-epoll", servers.BareEpoll, constant=True),
-    Lane("nginx-return", servers.Nginx, constant=True),
-    Lane("webdis-redis", servers.Webdis, by_webdis),
-    Lane("nginx-memcached", servers.NginxMemcached),
-    Lane("haproxy-map", servers.HAProxy),
-    BatchLane("batch", servers.CardStatus, "http",
-              "cardstatus, POST /api/cards/batch, 1,000 card IDs in text/plain"),
-    BatchLane("redis-mget", servers.Redis, "resp", "Redis over TCP, MGET of 1,000 keys"),
-    RateLane("rate-idle", False, "cardstatus, GET at 30 % of capacity, nothing beside"),
-    RateLane("rate-loading", True, "the same beside `cardstatus load` on the same core"),
-)
-
-
-class Goal:
-    """Ratio of two lanes' CPU per request or key, and the most that it should be."""
-
-    def __init__(self, what, lane, peer, at_most=None):
-        self.what, self.lane, self.peer, self.at_most = what, lane, peer, at_most
-
-
-GOALS = (
-    Goal("GET by ID / bare libmicrohttpd", "get", "bare-microhttpd", at_most=1.05),
-    Goal("GET with a key / bare libmicrohttpd", "get-key", "bare-microhttpd", at_most=1.05),
-    Goal("GET by ID / nginx return 200", "get", "nginx-return", at_most=1.00),
-    Goal("GET with a key / nginx return 200", "get-key", "nginx-return", at_most=1.00),
-    Goal("GET by ID / webdis + Redis", "get", "webdis-redis", at_most=0.40),
-    Goal("GET by ID / nginx + memcached", "get", "nginx-memcached", at_most=0.33),
-    Goal("GET by ID / HAProxy map", "get", "haproxy-map"),
-    Goal("GET by phone / GET by ID", "phone", "get", at_most=1.05),
-    Goal("two workers / one worker", "get-2-workers", "get", at_most=1.10),
-    Goal("a key of a batch / of Redis MGET (3 times as many)", "batch", "redis-mget",
-         at_most=1 / 3),
-)
+BATCH = Group(
+    "batch", "a thousand keys a request, beside Redis",
+    lanes=(
+        BatchLane("batch", servers.CardStatus, "http",
+                  "cardstatus, POST /api/cards/batch, 1,000 card IDs in text/plain"),
+        BatchLane("redis-mget", servers.Redis, "resp", "Redis over TCP, MGET of 1,000 keys"),
+    ),
+    goals=(Goal("a key of a batch / of Redis MGET (3 times as many)", "batch", "redis-mget",
+                at_most=1 / 3),))

@@ -1,5 +1,6 @@
 """What the machine is, and what processes and cores have used."""
 
+import datetime
 import glob
 import os
 import platform
@@ -33,6 +34,14 @@ def describe():
         "transparent_huge_pages": read("/sys/kernel/mm/transparent_hugepage/enabled").strip(),
         "load_average": read("/proc/loadavg").strip(),
     }
+
+
+def runs_folder(benchmarks):
+    """Where today's results on this machine are kept."""
+    words = describe()["cpu"].lower().replace("(r)", "").split()
+    name = next((word for word in words if word in ("epyc", "ryzen", "xeon", "core")), words[0])
+    day = datetime.date.today().isoformat()
+    return os.path.join(benchmarks, "runs", f"{day}-{name}-{os.cpu_count()}core")
 
 
 def processes(session):

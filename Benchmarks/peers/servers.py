@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 TYPE = "application/json"
@@ -135,24 +136,31 @@ class CardStatus(Server):
     store = None
 
     def launch(self, cards):
-        child = self.spawn(self.bench.program, "serve", "--data-dir", self.store or cards.store,
-                           "--listen", f"127.0.0.1:{self.port}", *self.arguments)
+        self.store = self.store or cards.store
+        # All cores fill the index before anybody asks; nothing else differs.
+        self.serve_store("memory")
+        self.await_memory()
+
+    def serve_store(self, ready_when):
+        # The log also holds earlier starts; what matters is written from now on.
+        self._logged = os.path.getsize(os.path.join(self.folder, "log")) \
+            if os.path.exists(os.path.join(self.folder, "log")) else 0
+        self.spawn(self.bench.program, "serve", "--data-dir", self.store, "--listen",
+                   f"127.0.0.1:{self.port}", "--ready-when", ready_when, *self.arguments)
         self.await_port()
-        log = os.path.join(self.folder, "log")
-        # The file also holds earlier starts; what matters was written since this one.
-        begin = getattr(self, "_logged", 0)
+
+    def answers_from_memory(self):
+        with open(os.path.join(self.folder, "log"), "rb") as file:
+            file.seek(self._logged)
+            return b"from memory" in file.read()
+
+    def await_memory(self):
         deadline = time.monotonic() + 600
-        while time.monotonic() < deadline:
-            with open(log, "rb") as file:
-                file.seek(begin)
-                text = file.read()
-            if b"from memory" in text:
-                self._logged = begin + len(text)
+        while time.monotonic() < deadline and self.children[0].poll() is None:
+            if self.answers_from_memory():
                 return
-            if child.poll() is not None:
-                break
             time.sleep(0.05)
-        raise SystemExit(f"cardstatus does not answer from memory; see {log}")
+        raise SystemExit(f"cardstatus does not answer from memory; see {self.folder}/log")
 
 
 class CardStatusWithKey(CardStatus):
@@ -161,12 +169,13 @@ class CardStatusWithKey(CardStatus):
     arguments = []
 
 
-class CardStatusLoading(CardStatus):
+class CardStatusForRates(CardStatus):
     """On a store of its own, since `load` changes it."""
 
-    name = "cardstatus-loading"
+    name = "cardstatus-rates"
     describes = "cardstatus serve, on a copy of the store"
     shares_store = False
+    loader = None
 
     def launch(self, cards):
         copy = os.path.join(self.folder, "store")
@@ -175,14 +184,33 @@ class CardStatusLoading(CardStatus):
         self.store = copy
         super().launch(cards)
 
-    def load(self, cards):
-        """Starts loading new cards' files, which is to go on for as long as it is measured."""
+    def launch_unfilled(self):
+        """Starts it anew, and returns when it answers."""
+        self.serve_store("store")
+
+    def begin_load(self, cards):
+        """Starts loading as many new cards as there are, in a session of its own."""
         made = os.path.join(self.folder, "made")
-        subprocess.run([self.bench.program, "generate", "--force", "--cards", str(cards.asked),
-                        "--seed", str(self.bench.next_seed()), made],
-                       check=True, capture_output=True)
+        if not os.path.exists(made):
+            subprocess.run([self.bench.program, "generate", "--cards", str(cards.asked),
+                            "--seed", str(cards.seed + 1), made], check=True, capture_output=True)
         self.spawn(self.bench.program, "load", "--data-dir", self.store, made)
-        return self.children.pop()
+        self.loader = self.children.pop()
+
+    def end_load(self):
+        if self.loader:
+            self.loader.terminate()
+            self.loader.wait()
+            self.loader = None
+
+    def stop(self):
+        self.end_load()
+        super().stop()
+
+    def cards_in_memory(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
+            found = re.search(rb"^cardstatus_index_cards (\d+)", answer.read(), re.MULTILINE)
+        return int(found[1]) if found else None
 
 
 class CardStatusTwoWorkers(CardStatus):
@@ -380,5 +408,5 @@ hdr Cache-Control "{CACHING}"
         self.await_port()
 
 
-SERVERS = (CardStatus, CardStatusWithKey, CardStatusTwoWorkers, CardStatusLoading, BareMicroHTTPD,
+SERVERS = (CardStatus, CardStatusWithKey, CardStatusTwoWorkers, CardStatusForRates, BareMicroHTTPD,
            BareMicroHTTPDCached, BareEpoll, Nginx, Webdis, NginxMemcached, HAProxy, Redis)

@@ -74,7 +74,7 @@ public struct BulkFacts: ~Copyable {
         let recordBytes = max(memoryBytes - others, 16 << 20)
         pool = BlockPool(limitBytes: recordBytes, directory: directory)
         // Each range has a block open for cards, and two for each of the threads' other entries.
-        let openMax = recordBytes / (5 * BlockPool.blockBytes) / 3
+        let openMax = recordBytes / (7 * BlockPool.blockBytes) / 3
         rangesMax = min(Self.rangesMax, max(openMax, 1))
         let ranges = min(max(inputBytes / Self.rangeBytes, 1), rangesMax)
         cards = Partitioning(sample: sample.cards, countMax: ranges)

@@ -34,7 +34,7 @@ public struct BulkProgress: Sendable {
 /// data file of what the store has and the facts, in key order, and puts it in the old one's place:
 /// see ``StoreRebuild``. Otherwise the facts go through ordinary transactions, card by card, paced
 /// so that a server beside it gets its turn.
-public struct BulkLoad: Sendable {
+public struct BulkLoad {
     /// A store with more than this many events for each new fact is not written anew.
     var eventsPerFactMax = 10
 
@@ -43,16 +43,22 @@ public struct BulkLoad: Sendable {
     /// How many files the facts came from.
     let files: Int
     let threads: Int
+    let priority: WorkPriority
 
     /// - Parameters:
     ///   - directory: of a store, which this process does not have open.
     ///   - files: one more than the greatest number of a file.
     ///   - threads: how many to work with; mostly the number of cores.
-    public init(directory: String, mapSizeBytes: Int, files: Int, threads: Int) {
+    ///   - priority: that of the calling thread.
+    public init(
+        directory: String, mapSizeBytes: Int, files: Int, threads: Int,
+        priority: WorkPriority = WorkPriority()
+    ) {
         self.directory = directory
         self.mapSizeBytes = mapSizeBytes
         self.files = files
         self.threads = threads
+        self.priority = priority
     }
 
     /// - Parameter onProgress: called about ten times a second, on the calling thread.

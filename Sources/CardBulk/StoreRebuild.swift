@@ -31,7 +31,10 @@ struct StoreRebuild {
         let limit = Double(load.mapSizeBytes) * CardStore.newEventsMapShare
         let file = try NewDataFile(directory: load.directory, limitBytes: Int(limit))
         let work = RebuildWork(old: old, file: file, facts: facts, files: load.files)
-        try work.run("merging", threads: load.threads, onProgress) { try work.mergeCards($0) }
+        // One more than there are cores: while one waits for the disk to take its pages, another
+        // goes on.
+        let threads = load.threads > 1 ? load.threads + 1 : 1
+        try work.run("merging", threads: threads, onProgress) { try work.mergeCards($0) }
         clock.end("merge and write cards")
         var report = BulkReport()
         let results = work.results
@@ -41,7 +44,7 @@ struct StoreRebuild {
             report.phases = clock.phases
             return report
         }
-        try work.run("indexing", threads: load.threads, onProgress) { try work.mergeIndexes($0) }
+        try work.run("indexing", threads: threads, onProgress) { try work.mergeIndexes($0) }
         clock.end("sort and write indexes")
         onProgress(BulkProgress(phase: "syncing", share: 0))
         let id = try file.finish(

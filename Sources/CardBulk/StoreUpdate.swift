@@ -22,7 +22,8 @@ struct StoreUpdate {
         report.way = .committed
         let store = try CardStore(
             directory: load.directory, create: true, mapSizeBytes: load.mapSizeBytes)
-        let writer = BatchWriter(store: store)
+        load.priority.settle(in: load.directory)
+        let writer = BatchWriter(store: store, on: load.priority.takeCommitter())
         defer { writer.stop() }
         let total = facts.count
         var written = 0

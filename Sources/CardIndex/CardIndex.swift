@@ -74,7 +74,7 @@ public final class CardIndex: @unchecked Sendable {
 
     private let cards: Atomic<TablePointer>
     private let phones: Atomic<TablePointer>
-    private let records: UnsafeMutableRawPointer
+    let records: UnsafeMutableRawPointer
     let cardCount = Atomic<Int>(0)
     let hash: KeyHash
     let writer: Mutex<Writer>

@@ -88,10 +88,23 @@ struct CommentPool: Sendable {
         return Int(truncatingIfNeeded: hash) & (table.count - 1)
     }
 
-    private static func isEqual(_ text: Span<UInt8>, _ other: UnsafeRawBufferPointer) -> Bool {
+    static func isEqual(_ text: Span<UInt8>, _ other: UnsafeRawBufferPointer) -> Bool {
         guard text.count == other.count else { return false }
-        for index in text.indices where text[index] != other[index] { return false }
-        return true
+        return text.withUnsafeBytes { text in
+            var offset = 0
+            while offset &+ 8 <= text.count {
+                guard
+                    text.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                        == other.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                else { return false }
+                offset &+= 8
+            }
+            while offset < text.count {
+                guard text[offset] == other[offset] else { return false }
+                offset &+= 1
+            }
+            return true
+        }
     }
 
     /// The records in the pool, for checks.

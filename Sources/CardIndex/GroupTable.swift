@@ -40,7 +40,7 @@ struct GroupTable: Sendable {
     private static let overflowMax: UInt64 = 0xFFFF
     private static let overflowShift: UInt64 = 32
     private static let lowBits: UInt64 = 0x7F7F_7F7F_7F7F_7F7F
-    private static let highTags: UInt64 = 0x8080_8080
+    static let highTags: UInt64 = 0x8080_8080
     private static let placeBits: UInt32 = 0x0FFF
 
     private let memory: MappedMemory
@@ -72,13 +72,13 @@ struct GroupTable: Sendable {
     // MARK: Cells
 
     @inline(__always)
-    private func home(_ hash: UInt64) -> Int {
+    func home(_ hash: UInt64) -> Int {
         let groups = UInt64(truncatingIfNeeded: groupCount)
         return Int(truncatingIfNeeded: hash.multipliedFullWidth(by: groups).high)
     }
 
     @inline(__always)
-    private func line(_ group: Int) -> UnsafeMutableRawPointer {
+    func line(_ group: Int) -> UnsafeMutableRawPointer {
         memory.start + group &* GroupTable.groupBytes
     }
 
@@ -100,14 +100,14 @@ struct GroupTable: Sendable {
     }
 
     @inline(__always)
-    private static func tag(_ hash: UInt64) -> UInt64 {
+    static func tag(_ hash: UInt64) -> UInt64 {
         // 254 for 0: without a branch, and no tag is 0.
         (hash & 0xFF) | ((hash & 0xFF) &- 1) >> 56 & 0xFE
     }
 
     /// The high bit of every byte that is zero, and no other bit.
     @inline(__always)
-    private static func zeroBytes(_ word: UInt64) -> UInt64 {
+    static func zeroBytes(_ word: UInt64) -> UInt64 {
         ~(((word & lowBits) &+ lowBits) | word | lowBits)
     }
 
@@ -246,7 +246,7 @@ struct GroupTable: Sendable {
         cell.pointee.store(word, ordering: .releasing)
     }
 
-    private func addOverflow(_ group: Int, _ difference: Int) {
+    func addOverflow(_ group: Int, _ difference: Int) {
         let cell = tags(group, 1)
         let word = cell.pointee.load(ordering: .relaxed)
         let count = word >> GroupTable.overflowShift & GroupTable.overflowMax

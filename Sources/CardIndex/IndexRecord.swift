@@ -159,9 +159,13 @@ struct IndexRecord {
         start.storeBytes(of: 0, toByteOffset: 6, as: UInt16.self)
         start.storeBytes(of: card.phone?.digits ?? 0, toByteOffset: 8, as: UInt64.self)
         start.storeBytes(of: comment, toByteOffset: 16, as: UInt32.self)
-        for index in 0..<id.count {
-            start.storeBytes(
-                of: id[index], toByteOffset: IndexRecord.headBytes + index, as: UInt8.self)
+        let words = id.words
+        let bytes = (
+            words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian
+        )
+        withUnsafeBytes(of: bytes) { bytes in
+            (start + IndexRecord.headBytes)
+                .copyMemory(from: bytes.baseAddress!, byteCount: id.count)
         }
         IndexRecord.copy(card.reference, to: start + (IndexRecord.headBytes + id.count))
     }

@@ -118,7 +118,7 @@ struct RecordArena: ~Copyable, Sendable {
         }
     }
 
-    private static func units(_ byteCount: Int) -> UInt32 {
+    static func units(_ byteCount: Int) -> UInt32 {
         UInt32(truncatingIfNeeded: (byteCount + unitBytes - 1) / unitBytes)
     }
 

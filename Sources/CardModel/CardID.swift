@@ -47,6 +47,11 @@ public struct CardID: Hashable, Comparable, Sendable {
 
     /// The ID in text that is canonical already, such as a store's key; nil when it is not.
     public init?(canonical text: Span<UInt8>) {
+        // A store's keys are read by the million, and most have no dot.
+        if let id = Self.plain(text, isCanonical: true) {
+            self = id
+            return
+        }
         guard !text.isEmpty, text.count <= Self.maxCount else { return nil }
         var bytes = ShortBytes()
         for index in text.indices {
@@ -69,15 +74,22 @@ public struct CardID: Hashable, Comparable, Sendable {
     /// ``parse(_:allowsCardNumbers:)`` may still find an ID in. The same as that, several bytes at
     /// a time; it does not ask whether the ID looks like a card number.
     public init?(plain text: Span<UInt8>) {
+        guard let id = Self.plain(text, isCanonical: false) else { return nil }
+        self = id
+    }
+
+    /// - Parameter isCanonical: whether lower-case letters are not plain either.
+    @inline(__always)
+    private static func plain(_ text: Span<UInt8>, isCanonical: Bool) -> CardID? {
         let count = text.count
-        guard count > 0, count <= Self.maxCount else { return nil }
+        guard count > 0, count <= maxCount else { return nil }
         var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
         let isPlain = text.withUnsafeBytes { bytes in
-            Self.readPlain(&words.0, bytes, 0) && Self.readPlain(&words.1, bytes, 8)
-                && Self.readPlain(&words.2, bytes, 16) && Self.readPlain(&words.3, bytes, 24)
+            readPlain(&words.0, bytes, 0, isCanonical) && readPlain(&words.1, bytes, 8, isCanonical)
+                && readPlain(&words.2, bytes, 16, isCanonical)
+                && readPlain(&words.3, bytes, 24, isCanonical)
         }
-        guard isPlain else { return nil }
-        self.init(words: words, count: count)
+        return isPlain ? CardID(words: words, count: count) : nil
     }
 
     /// The upper-case form of up to eight bytes from `offset` on, as in ``words``; false when one
@@ -85,7 +97,8 @@ public struct CardID: Hashable, Comparable, Sendable {
     /// below 128, so no addition carries into the next byte.
     @inline(__always)
     private static func readPlain(
-        _ target: inout UInt64, _ bytes: UnsafeRawBufferPointer, _ offset: Int
+        _ target: inout UInt64, _ bytes: UnsafeRawBufferPointer, _ offset: Int,
+        _ isCanonical: Bool
     ) -> Bool {
         let rest = bytes.count &- offset
         guard rest > 0 else { return true }
@@ -113,6 +126,8 @@ public struct CardID: Hashable, Comparable, Sendable {
         let notUnderscore = (word ^ (ones &* 0x5F)) &+ ones &* 0x7F
         let plain = letters | digits | ~notHyphen | ~notUnderscore
         guard word & (ones &* 0x80) == 0, plain & required == required else { return false }
+        // A lower-case letter's bit 5, as its high bit.
+        if isCanonical, letters & word << 2 & (ones &* 0x80) != 0 { return false }
         target = word & ~((letters & (ones &* 0x80)) >> 2)
         return true
     }

@@ -19,16 +19,22 @@ public final class BatchWriter: Sendable {
     }
 
     private let writer: CardWriter
-    private let thread: OSThread
+    private let thread: ReservedThread
     private let progress = Monitor(Progress())
 
-    public init(store: CardStore) {
+    public convenience init(store: CardStore) {
+        self.init(store: store, on: ReservedThread(priority: .normal))
+    }
+
+    /// - Parameter thread: what commits; the writer ends it.
+    package init(store: CardStore, on thread: ReservedThread) {
         let directory = store.directory
         let writer = CardWriter(store: store, queueFactsMax: 2 * Self.inFlightFactsMax) {
             .loading(into: directory)
         }
         self.writer = writer
-        thread = OSThread { writer.run(follow: {}) }
+        self.thread = thread
+        thread.run { writer.run(follow: {}) }
     }
 
     /// Sends facts on their way and waits while too many are. Facts of one card should lie

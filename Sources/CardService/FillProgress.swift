@@ -14,7 +14,7 @@ public struct FillProgress: Equatable, Sendable {
     }
 }
 
-/// A ``FillProgress`` that the filling thread writes, and any thread reads, without a lock.
+/// A ``FillProgress`` that the filling threads write, and any thread reads, without a lock.
 final class FillCounter: Sendable {
     private let clock = ContinuousClock()
     private let base: ContinuousClock.Instant
@@ -31,8 +31,8 @@ final class FillCounter: Sendable {
         start.store(max(nanoseconds(at: clock.now), 1), ordering: .releasing)
     }
 
-    func set(cards count: Int) {
-        cards.store(count, ordering: .relaxed)
+    func add(cards count: Int) {
+        cards.add(count, ordering: .relaxed)
     }
 
     func end() {

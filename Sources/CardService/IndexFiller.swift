@@ -138,12 +138,14 @@ final class IndexFiller: Sendable {
         // A thread that filled before has ended, or is about to, and takes no lock any more.
         state.thread?.join()
         state.phase = .filling(completion)
-        state.thread = OSThread(priority: priority) { [self] in run() }
+        // Next to look-ups one thread is enough to ask of the machine.
+        let threads = priority == .normal ? FillCrew.threadsMax : 1
+        state.thread = OSThread(priority: priority) { [self] in run(threads) }
     }
 
-    private func run() {
+    private func run(_ threads: Int) {
         do throws(Failure) {
-            let filled = try fill()
+            let filled = try fill(threads)
             state.withLock { state in
                 guard case .filling(let completion) = state.phase else {
                     preconditionFailure("only the filling thread leaves this phase")
@@ -156,13 +158,10 @@ final class IndexFiller: Sendable {
         }
     }
 
-    private func fill() throws(Failure) -> Filled {
+    private func fill(_ threads: Int) throws(Failure) -> Filled {
         do {
             let start = clock.now
-            let cardsTotal = try store.statistics().cards
-            counter.begin(cardsTotal: cardsTotal)
-            let index = try CardIndex(capacity: cardsTotal)
-            var sequence = try read(into: index)
+            var (index, sequence) = try read(threads)
             let cards = index.count
             let end = clock.now
             let changes = try catchUp(index, after: &sequence)
@@ -175,20 +174,30 @@ final class IndexFiller: Sendable {
         }
     }
 
-    /// - Returns: the last change that the cards hold.
-    private func read(into index: CardIndex) throws -> UInt64 {
-        var sequence: UInt64 = 0
-        var cards = 0
-        try index.fill { add in
-            sequence = try store.forEachCard { card in
-                try add(card)
+    /// - Returns: an index of one snapshot's cards, and the last change that they hold.
+    private func read(_ threads: Int) throws -> (CardIndex, UInt64) {
+        let scan = try CardScan(store, readers: threads)
+        counter.begin(cardsTotal: scan.cardCount)
+        let index = try CardIndex(capacity: scan.cardCount)
+        let fill = IndexFill(index)
+        let crew = FillCrew(threads: scan.readers)
+        try crew.run { [self] reader in
+            var part = fill.makePart()
+            var cards = 0
+            try scan.read(as: reader) { card in
+                try part.add(card)
                 cards &+= 1
                 guard cards & 0xFFF == 0 else { return }
-                counter.set(cards: cards)
+                counter.add(cards: 0x1000)
                 if isStopping.load(ordering: .relaxed) { throw Failure.stopping }
+                try crew.check()
             }
+            part.end()
         }
-        return sequence
+        try scan.finish()
+        try crew.run { _ in fill.link() }
+        try fill.finish()
+        return (index, scan.lastSequence)
     }
 
     /// Applies what was committed since the snapshot, here rather than on the writer's thread,

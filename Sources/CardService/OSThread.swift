@@ -8,6 +8,9 @@ package final class OSThread: Sendable {
     /// Who goes first when there are more threads than processors.
     package enum Priority: Sendable {
         case normal
+        /// A tenth of what a normal thread gets while both want the processor (nice 10, sched(7)):
+        /// for work next to look-ups that somebody waits for, such as a transaction.
+        case low
         /// Only when nothing else wants the processor (SCHED_IDLE, sched(7)): next to look-ups it
         /// takes what they leave, and on a machine without anything else to do it loses nothing.
         case idle
@@ -35,12 +38,22 @@ package final class OSThread: Sendable {
     /// Whether the calling thread runs at idle priority.
     static var isIdle: Bool { sched_getscheduler(0) == schedIdle }
 
-    fileprivate static func beIdle() {
-        var parameters = sched_param()
-        parameters.sched_priority = 0
-        // 0 is the calling thread. Everybody may do this, so it fails only where a sandbox keeps
-        // programs from it; then the work is done all the same, at the expense of look-ups.
-        _ = sched_setscheduler(0, schedIdle, &parameters)
+    /// Lowers the calling thread, and those that it starts from now on. There is no way back: who
+    /// has no privileges may not raise a thread.
+    ///
+    /// Everybody may do this, so it fails only where a sandbox keeps programs from it; then the
+    /// work is done all the same, at the expense of look-ups.
+    package static func lower(to priority: Priority) {
+        switch priority {
+        case .normal: break
+        case .low:
+            // For the kernel a process is a thread here (setpriority(2)), and 0 the calling one.
+            _ = setpriority(CInt(PRIO_PROCESS.rawValue), 0, lowNice)
+        case .idle:
+            var parameters = sched_param()
+            parameters.sched_priority = 0
+            _ = sched_setscheduler(0, schedIdle, &parameters)
+        }
     }
 
     fileprivate final class Start: Sendable {
@@ -58,11 +71,13 @@ package final class OSThread: Sendable {
 /// `_GNU_SOURCE`. Part of the kernel's interface, so it does not change.
 private let schedIdle: CInt = 5
 
+private let lowNice: CInt = 10
+
 private nonisolated func threadMain(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?
 {
     guard let context else { preconditionFailure("a thread starts with its context") }
     let start = Unmanaged<OSThread.Start>.fromOpaque(context).takeRetainedValue()
-    if start.priority == .idle { OSThread.beIdle() }
+    OSThread.lower(to: start.priority)
     start.body()
     return nil
 }

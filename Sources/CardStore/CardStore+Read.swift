@@ -105,32 +105,35 @@ extension CardStore {
         }
     }
 
-    /// Lends the current state of every card that has one, from one snapshot.
+    /// Lends the current state of every card that has one, from one snapshot, in the order of the
+    /// IDs. ``CardScan`` does it with several threads.
     ///
     /// - Returns: the snapshot's last sequence, from which ``changes(after:limit:)`` goes on.
     /// - Throws: ``StoreError/damaged(database:what:)`` also when cards are missing that were
     ///   written, which only shows at the end.
     public func forEachCard(_ body: (borrowing CardView) throws -> Void) throws -> UInt64 {
-        try read { transaction in
-            var found = DatabaseTotals()
-            try scan(transaction) { id, record in
-                found.add(record.checksum)
-                _ = try inDatabase(.cards) { try record.withView(id: id) { try body($0) } }
-            }
-            guard try found == DatabaseTotals(reading: .cards, transaction, databases.meta) else {
-                throw StoreError.damaged(
-                    database: "cards", what: "the records are not all that were written")
-            }
-            return try lastSequence(transaction)
-        }
+        let scan = try CardScan(self, readers: 1)
+        try scan.read(as: 0, body)
+        try scan.finish()
+        return scan.lastSequence
     }
 
-    private func scan(
-        _ transaction: borrowing ReadTransaction,
-        _ body: (CardID, borrowing CardRecord) throws -> Void
+    /// Verifies the records whose keys are in a range, in their order.
+    ///
+    /// - Parameters:
+    ///   - start: nil from the first key on.
+    ///   - end: the first key that is not in it; nil up to the last.
+    func scan(
+        _ transaction: borrowing ReadTransaction, from start: CardID? = nil,
+        before end: CardID? = nil, _ body: (CardID, borrowing CardRecord) throws -> Void
     ) throws {
         try transaction.withCursor(over: databases.cards) { cursor in
-            var found = try cursor.moveToFirst()
+            var found =
+                if let start {
+                    try cursor.move(toFirstNotBefore: start.bytes.span.bytes)
+                } else {
+                    try cursor.moveToFirst()
+                }
             var last: CardID?
             while found {
                 guard let id = CardID(canonical: Span(_bytes: cursor.key)) else {
@@ -140,6 +143,7 @@ extension CardStore {
                 if let last, id <= last {
                     throw StoreError.damaged(database: "cards", what: "the keys are out of order")
                 }
+                if let end, id >= end { return }
                 last = id
                 do {
                     let record = try CardRecord(verifying: cursor.value, key: cursor.key)

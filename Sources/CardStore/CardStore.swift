@@ -89,10 +89,9 @@ public final class CardStore: Sendable {
             throw .inaccessible(path: directory, reason: String(cString: strerror(errno)))
         }
         // LMDB maps the lock file, and touching a page of a map for which the disk has no room ends
-        // the process.
-        let isThere = stat(directory + "/lock.mdb", &status) == 0
-        let isAllocated = isThere && status.st_size > 0 && status.st_blocks * 512 >= status.st_size
-        if !isAllocated, DiskSpace.isUsedUp(of: directory) {
+        // the process. Whoever opens the store second sees to it that the file has all its blocks,
+        // so that it can be opened, looked at and served also once the disk is full.
+        if !DiskSpace.allocate(directory + "/lock.mdb"), DiskSpace.isUsedUp(of: directory) {
             throw .diskFull(directory: directory)
         }
     }

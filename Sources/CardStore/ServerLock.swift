@@ -63,6 +63,16 @@ public final class ServerLock: Sendable {
         return lock
     }
 
+    /// The process that has the lock, or had it last: a number of its own process namespace. Nil
+    /// when it is not known.
+    public static func holder(in directory: String) -> Int? {
+        let descriptor = open(path(in: directory), O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        let words = owner(descriptor).split(separator: " ")
+        return words.count == 2 ? Int(words[1]) : nil
+    }
+
     private static func owner(_ descriptor: CInt) -> String {
         var bytes = [UInt8](repeating: 0, count: 64)
         let count = pread(descriptor, &bytes, bytes.count, 0)

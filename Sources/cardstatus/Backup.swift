@@ -29,6 +29,8 @@ struct Backup: ParsableCommand {
 
     func run() throws {
         let store = try self.store.openStore(try self.store.settings(), create: false)
+        let givingWay = GivingWay(toServerOf: store.directory)
+        defer { givingWay.end() }
         do {
             let report = try store.backup(
                 to: destination, replaces: force, verifies: verify, onProgress: Self.show)

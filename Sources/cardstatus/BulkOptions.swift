@@ -21,9 +21,17 @@ struct BulkOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Threads to work with (default: one for each core) [$CARDSTATUS_LOAD_THREADS].",
-            valueName: "n"))
+            "Threads to work with (default: one for each core, one beside a server) "
+                + "[$CARDSTATUS_LOAD_THREADS].", valueName: "n"))
     var threads: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "idle (take only the processor time that others leave), normal, or auto: idle beside a "
+                + "server, normal otherwise (default: auto) [$CARDSTATUS_LOAD_PRIORITY].",
+            valueName: "priority"))
+    var priority: String?
 
     @Flag(
         name: .long, help: "Say how long each phase took [$CARDSTATUS_TIMINGS].")
@@ -40,9 +48,18 @@ struct BulkOptions: ParsableArguments {
         return bytes
     }
 
-    func threadCount(_ settings: Settings) throws -> Int {
+    /// - Parameter isIdle: whether the load is to leave the machine to others.
+    func threadCount(_ settings: Settings, isIdle: Bool) throws -> Int {
         try settings.integer(
             threads, "--threads", "CARDSTATUS_LOAD_THREADS", in: 1...256,
-            default: ProcessInfo.processInfo.activeProcessorCount)
+            default: isIdle ? 1 : ProcessInfo.processInfo.activeProcessorCount)
+    }
+
+    func workPriority(_ settings: Settings) throws -> WorkPriority {
+        let text = priority ?? settings.variable("CARDSTATUS_LOAD_PRIORITY") ?? "auto"
+        guard let setting = WorkPriority.Setting(rawValue: text) else {
+            throw CommandFailure.misused("--priority must be auto, idle or normal, not '\(text)'")
+        }
+        return WorkPriority(setting)
     }
 }

@@ -54,22 +54,26 @@ struct Check: ParsableCommand {
             repair ? try ServerLock(directory: settings.dataDirectory(store.dataDir)) : nil
         defer { withExtendedLifetime(lock) {} }
         let store = try self.store.openStore(settings, create: false)
+        // Not beside a repair, which holds the server's lock itself.
+        let givingWay = repair ? nil : GivingWay(toServerOf: store.directory)
+        defer { givingWay?.end() }
+        let threads = givingWay?.priority.isIdle == true ? 1 : CardStore.checkThreads
         var output = ResultOutput.standardOutput()
-        var report = try Self.check(store, &output)
+        var report = try Self.check(store, threads, &output)
         if repair, !report.findings.isEmpty {
             try Self.tell(report.repairPlan, &output, dropsDamaged: dropDamaged)
             try store.repair(givesUpLosses: dropDamaged)
             try output.line("repaired; checking again")
-            report = try Self.check(store, &output)
+            report = try Self.check(store, threads, &output)
         }
         try output.finish()
         if !report.findings.isEmpty { throw CommandFailure.failed(nil) }
     }
 
     private static func check(
-        _ store: CardStore, _ output: inout ResultOutput
+        _ store: CardStore, _ threads: Int, _ output: inout ResultOutput
     ) throws -> CheckReport {
-        let report = try store.check { share in
+        let report = try store.check(threads: threads) { share in
             if Terminal.isInteractive { Terminal.progress("\(Int(share * 100)) %") }
         }
         Terminal.clearProgress()

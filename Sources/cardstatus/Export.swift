@@ -38,6 +38,8 @@ struct Export: ParsableCommand {
 
     func run() throws {
         let store = try self.store.openStore(try self.store.settings(), create: false)
+        let givingWay = GivingWay(toServerOf: store.directory)
+        defer { givingWay.end() }
         var result =
             try output.map { try ResultOutput.file($0, replaces: force) } ?? .standardOutput()
         var writer = ExportWriter(format)

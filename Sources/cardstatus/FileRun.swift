@@ -14,6 +14,7 @@ struct FileRun {
     private let memoryBytes: Int
     private let spillDirectory: String
     private let threads: Int
+    private let givingWay: GivingWay
     private let showsTimings: Bool
 
     init(
@@ -25,7 +26,8 @@ struct FileRun {
         memoryBytes = try bulk.memoryBytes(settings)
         spillDirectory =
             bulk.spillDir ?? settings.variable("CARDSTATUS_SPILL_DIR") ?? directory
-        threads = try bulk.threadCount(settings)
+        givingWay = GivingWay(toServerOf: directory, try bulk.workPriority(settings))
+        threads = try bulk.threadCount(settings, isIdle: givingWay.priority.isIdle)
         showsTimings = try settings.flag(bulk.timings, "CARDSTATUS_TIMINGS")
         // A store that cannot be used is told of before anything is read. It must not stay open.
         _ = try store.openStore(settings, create: mode == .add)
@@ -34,6 +36,7 @@ struct FileRun {
     /// - Returns: the number of rejected rows.
     /// - Throws: when any file could not be read to its end, or the store did not take the facts.
     func read(_ files: [InputFile]) throws -> Int {
+        defer { givingWay.end() }
         let start = Date()
         let sizes = files.map { Self.sizeBytes($0.path) }
         let total = sizes.reduce(0, +)
@@ -64,7 +67,8 @@ struct FileRun {
         let readSeconds = Date().timeIntervalSince(start)
         let spilled = collector.spilledBytes
         let load = BulkLoad(
-            directory: directory, mapSizeBytes: mapSizeBytes, files: files.count, threads: threads)
+            directory: directory, mapSizeBytes: mapSizeBytes, files: files.count, threads: threads,
+            priority: givingWay.priority)
         let result: BulkReport
         do {
             result = try load.write(collector.finish(), onProgress: line.show)
@@ -174,6 +178,11 @@ struct FileRun {
         let rate = Int(Double(rows) / max(seconds, 0.001))
         try output.line(
             "\(rows) rows in \(String(format: "%.2f", seconds)) s (\(rate) rows a second)")
+        if givingWay.priority.isIdle {
+            let threads = threads == 1 ? "one thread" : "\(threads) threads"
+            try output.line(
+                "worked on \(threads) at idle priority, for look-ups' sake (--priority, --threads)")
+        }
         let forgotten = sum { $0.counts.beyondLimit + $0.counts.forgotten }
         if forgotten > 0 {
             try output.line(

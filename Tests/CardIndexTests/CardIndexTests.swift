@@ -303,7 +303,11 @@ struct CardIndexTests {
         }
         for id in ids { try DrawnCard(id, version: 1, shape).insert(into: inserted) }
         #expect(filled.checkInvariants() == [])
-        #expect(filled.statistics == inserted.statistics)
+        // A fill takes memory in blocks: what is left of the last one is free.
+        var statistics = filled.statistics
+        statistics.recordBytes -= statistics.freeBytes
+        statistics.freeBytes = 0
+        #expect(statistics == inserted.statistics)
         #expect(count < 5_000 || filled.statistics.crowds > 0)
         for id in ids {
             let isWhole = filled.withCard(id) { DrawnCard(id, version: 1, shape).isEqual($0) }

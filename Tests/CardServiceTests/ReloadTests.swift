@@ -207,7 +207,7 @@ struct FillTests {
         let counter = FillCounter()
         #expect(counter.progress == nil)
         counter.begin(cardsTotal: 10)
-        counter.set(cards: 4)
+        counter.add(cards: 4)
         #expect(counter.progress?.cards == 4)
         #expect(counter.progress?.cardsTotal == 10)
         counter.end()

@@ -9,7 +9,8 @@ import Testing
         let data = directory.file("data")
         let server = try Server(data)
         #expect(try server.get("/api/cards/ZYW8827").status == 404)
-        try Program.succeed(["load", "--data-dir", data, Samples.directory])
+        let told = try Program.succeed(["load", "--data-dir", data, Samples.directory])
+        #expect(told.contains("one thread at idle priority"))
         let found = try poll(seconds: 20) {
             try server.get("/api/cards/ZYW8827").status == 200 ? true : nil
         }
