@@ -575,7 +575,11 @@ enum OpenAPI {
                 "responses": {
                   "200": {
                     "description": "The feeds, in the order of the configuration.",
-                    "headers": {"Cache-Control": {"$ref": "#/components/headers/CacheControl"}},
+                    "headers": {
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"},
+                      "Vary": {"$ref": "#/components/headers/Vary"}
+                    },
                     "content": {
                       "application/json": {
                         "schema": {"$ref": "#/components/schemas/Feeds"},
@@ -915,7 +919,11 @@ enum OpenAPI {
                 "responses": {
                   "200": {
                     "description": "A page of runs.",
-                    "headers": {"Cache-Control": {"$ref": "#/components/headers/CacheControl"}},
+                    "headers": {
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"},
+                      "Vary": {"$ref": "#/components/headers/Vary"}
+                    },
                     "content": {
                       "application/json": {
                         "schema": {"$ref": "#/components/schemas/Runs"},
@@ -977,7 +985,11 @@ enum OpenAPI {
                 "responses": {
                   "200": {
                     "description": "The run.",
-                    "headers": {"Cache-Control": {"$ref": "#/components/headers/CacheControl"}},
+                    "headers": {
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"},
+                      "Vary": {"$ref": "#/components/headers/Vary"}
+                    },
                     "content": {
                       "application/json": {
                         "schema": {"$ref": "#/components/schemas/Run"},
@@ -1183,11 +1195,11 @@ enum OpenAPI {
             "headers": {
               "Location": {
                 "description": "The run.",
+                "required": true,
                 "schema": {"type": "string", "pattern": "^/api/runs/[0-9]+$"}
               },
               "RetryAfter": {
                 "description": "When to ask again, in seconds, where that is known.",
-                "required": false,
                 "schema": {"type": "string", "pattern": "^[0-9]+$"}
               },
               "NextPage": {
