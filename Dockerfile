@@ -2,7 +2,8 @@
 FROM swift:6.3-bookworm AS build
 RUN apt-get update -q \
     && apt-get install -y -q --no-install-recommends \
-        libmicrohttpd-dev liblmdb-dev libgnutls28-dev zlib1g-dev pkg-config \
+        libmicrohttpd-dev liblmdb-dev libgnutls28-dev zlib1g-dev \
+        libcurl4-gnutls-dev libexpat1-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
@@ -14,7 +15,8 @@ RUN swift build -c release --static-swift-stdlib --product cardstatus \
 FROM debian:bookworm-slim
 RUN apt-get update -q \
     && apt-get install -y -q --no-install-recommends \
-        libmicrohttpd12 liblmdb0 libgnutls30 zlib1g libstdc++6 tzdata \
+        libmicrohttpd12 liblmdb0 libgnutls30 zlib1g libcurl3-gnutls libexpat1 libstdc++6 \
+        ca-certificates tzdata \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin \
         cardstatus \

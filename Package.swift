@@ -42,6 +42,9 @@ let package = Package(
         .systemLibrary(
             name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-gnutls-dev"])]),
+        .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
 
         // Thread-local storage and prefetch, for the index.
         .target(name: "CMachine"),
@@ -52,12 +55,15 @@ let package = Package(
 
         .target(name: "GnuTLSKit", dependencies: ["CGnuTLS"], swiftSettings: settings),
         .target(name: "ZlibKit", dependencies: ["CZlib"], swiftSettings: settings),
+        .target(name: "CurlKit", dependencies: ["CCurl"], swiftSettings: settings),
+        .target(name: "ExpatKit", dependencies: ["CExpat"], swiftSettings: settings),
 
         // Pure modules: no I/O.
         .target(name: "CardModel", swiftSettings: settings),
         .target(
             name: "CardIndex", dependencies: ["CMachine", "CardModel"], swiftSettings: settings),
         .target(name: "CardCSV", swiftSettings: settings),
+        .target(name: "JSONStream", swiftSettings: settings),
 
         // Makes partners' files for tests and benchmarks; writes files, but knows no other module.
         .target(name: "CardGenerator", dependencies: ["CardModel"], swiftSettings: settings),
@@ -74,14 +80,16 @@ let package = Package(
         .target(
             name: "CardFeeds",
             dependencies: [
-                "CardBulk", "CardCSV", "CardService", "CardModel", "ZlibKit",
+                "CardBulk", "CardCSV", "CardService", "CardStore", "CardModel", "CurlKit",
+                "ExpatKit", "JSONStream", "ZlibKit",
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings),
         .target(
             name: "CardAPI",
             dependencies: [
-                "HTTPFront", "CardService", "CardStore", "CardModel", "GnuTLSKit", "ZlibKit",
+                "HTTPFront", "CardFeeds", "CardService", "CardStore", "CardModel", "GnuTLSKit",
+                "ZlibKit",
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -117,6 +125,13 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "GnuTLSKitTests", dependencies: ["GnuTLSKit"], swiftSettings: settings),
         .testTarget(name: "ZlibKitTests", dependencies: ["ZlibKit"], swiftSettings: settings),
+        .testTarget(
+            name: "CurlKitTests", dependencies: ["CurlKit", "CardTesting"],
+            swiftSettings: settings),
+        .testTarget(name: "ExpatKitTests", dependencies: ["ExpatKit"], swiftSettings: settings),
+        .testTarget(
+            name: "JSONStreamTests", dependencies: ["JSONStream", "CardTesting"],
+            swiftSettings: settings),
         .testTarget(name: "HTTPFrontTests", dependencies: ["HTTPFront"], swiftSettings: settings),
         .testTarget(
             name: "CardModelTests", dependencies: ["CardTesting", "CardModel"],
@@ -163,8 +178,8 @@ let package = Package(
             name: "CardAPITests",
             dependencies: [
                 "CardTesting",
-                "CardAPI", "CardService", "CardStore", "CardModel", "HTTPFront", "LMDBKit",
-                "ZlibKit",
+                "CardAPI", "CardFeeds", "CardService", "CardStore", "CardModel", "HTTPFront",
+                "LMDBKit", "ZlibKit",
             ],
             swiftSettings: settings),
         .testTarget(

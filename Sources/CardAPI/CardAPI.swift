@@ -1,3 +1,4 @@
+public import CardFeeds
 public import CardModel
 public import CardService
 public import HTTPFront
@@ -18,10 +19,11 @@ public final class CardAPI: Sendable {
     }
 
     let service: CardService
+    let engine: RunEngine
     let defaultRegion: PhoneRegion
     let keyCheck: KeyCheck
     private let metrics: Metrics
-    private let onProblem: @Sendable (Route, any Error) -> Void
+    let onProblem: @Sendable (Route, any Error) -> Void
     private let router = Route.router()
     let prepared: PreparedProblems
     private let cardReply: ReplyTemplate
@@ -33,10 +35,12 @@ public final class CardAPI: Sendable {
     ///   - defaultRegion: where phones in queries belong that have no country code.
     ///   - onProblem: called on a worker when an answer could not be read; the error names no card.
     public init(
-        service: CardService, defaultRegion: PhoneRegion, access: Access, metrics: Metrics,
+        service: CardService, engine: RunEngine, defaultRegion: PhoneRegion, access: Access,
+        metrics: Metrics,
         onProblem: @escaping @Sendable (Route, any Error) -> Void
     ) {
         self.service = service
+        self.engine = engine
         self.defaultRegion = defaultRegion
         keyCheck = KeyCheck(service: service, access: access)
         self.metrics = metrics
@@ -79,12 +83,21 @@ public final class CardAPI: Sendable {
     /// is read; a small one is read all the same, since an answer before its end may be lost to a
     /// client that is still sending.
     public func plan(for request: borrowing Request, _ reply: inout Reply) -> BodyPlan {
-        guard case .route(let tag, _) = router.match(request.method, request.path),
+        let path = request.path
+        guard case .route(let tag, let captures) = router.match(request.method, path),
             let route = Route(rawValue: tag)
         else { return .kept(maxBytes: Route.ignoredBodyBytesMax) }
         reply.routeTag = tag
         let isSmall = request.bodyLength.map { $0 <= Route.ignoredBodyBytesMax } ?? false
         if !isSmall, !admits(request, to: route, &reply) { return .answered }
+        if route == .uploadFile, isAdmitted(request, to: route) {
+            do {
+                return try upload(to: textSegment(path, captures), request, &reply)
+            } catch {
+                write(error, of: route, to: &reply)
+                return .answered
+            }
+        }
         return .kept(maxBytes: route.bodyBytesMax)
     }
 
@@ -125,13 +138,36 @@ public final class CardAPI: Sendable {
             case .ready: ready(request, &reply)
             case .metrics: try metricsText(&reply)
             case .openAPI: contract(request, &reply)
+            case .feeds: feeds(&reply)
+            case .refreshFeed:
+                refresh(try textSegment(path, captures), request, &reply)
+            case .refreshPickup, .refreshDeliveryExceptions, .refreshDelivered, .refreshReturned:
+                refresh(route.refreshedFeed ?? "", request, &reply)
+            case .uploadFile:
+                // A body goes to the file and not here, so there was none.
+                try uploadNothing(to: textSegment(path, captures), request, &reply)
+            case .ingest: ingest(request, &reply)
+            case .runs: try runs(request, &reply)
+            case .run, .rejects:
+                guard let id = UInt64(try textSegment(path, captures)) else {
+                    return Problem.unknownRun.write(to: &reply)
+                }
+                if route == .run { return try run(id, &reply) }
+                try rejects(of: id, request, &reply)
             }
-        } catch let failure as RequestParameters.Failure {
+        } catch {
+            write(error, of: route, to: &reply)
+        }
+    }
+
+    /// Says what is wrong with a request, or that the server failed.
+    private func write(_ error: any Error, of route: Route, to reply: inout Reply) {
+        switch error {
+        case let failure as RequestParameters.Failure:
             if route == .cardStatus { return Self.cardStatusError(failure.message, &reply) }
             Problem.malformed(failure.message).write(to: &reply)
-        } catch let error as BatchError {
-            Problem(error).write(to: &reply)
-        } catch {
+        case let error as BatchError: Problem(error).write(to: &reply)
+        default:
             onProblem(route, error)
             Problem.failed.write(to: &reply)
         }
@@ -150,6 +186,12 @@ public final class CardAPI: Sendable {
         case .forbidden: reply.use(prepared.forbidden, worker: request.worker)
         }
         return false
+    }
+
+    /// The same, before it is time to say anything.
+    private func isAdmitted(_ request: borrowing Request, to route: Route) -> Bool {
+        guard let role = route.role else { return true }
+        return keyCheck.admission(of: request, to: role) == .granted
     }
 
     // MARK: Look-ups
@@ -325,6 +367,20 @@ public final class CardAPI: Sendable {
         return try Self.unusualCard(segment)
     }
 
+    /// A captured segment of which nothing but its text is known.
+    private func textSegment(
+        _ path: UnsafeBufferPointer<UInt8>, _ captures: Router.Captures
+    ) throws -> String {
+        var decoded: [UInt8] = []
+        do {
+            try PercentDecoding.decode(
+                segment: UnsafeBufferPointer(rebasing: path[captures[0]]), into: &decoded)
+        } catch {
+            throw RequestParameters.Failure("The path is not percent-encoded correctly.")
+        }
+        return String(decoding: decoded, as: UTF8.self)
+    }
+
     private static func unusualCard(_ segment: UnsafeBufferPointer<UInt8>) throws -> CardID {
         var decoded: [UInt8] = []
         do {
@@ -366,7 +422,9 @@ public final class CardAPI: Sendable {
     private func metricsText(_ reply: inout Reply) throws {
         reply.contentType = "text/plain; version=0.0.4; charset=utf-8"
         reply.body.append(
-            metrics.text(service: service, statistics: try service.store.statistics()))
+            metrics.text(
+                service: service, statistics: try service.store.statistics(),
+                feeds: engine.feeds))
     }
 
     /// Packs a long body for a client that accepts it. All that is long here is text.
@@ -385,7 +443,7 @@ public final class CardAPI: Sendable {
     }
 
     /// Personal data must not stay in a shared cache.
-    private static func personalJSON(_ reply: inout Reply) {
+    static func personalJSON(_ reply: inout Reply) {
         reply.contentType = "application/json"
         reply.addHeader("Cache-Control", "private, no-cache")
     }

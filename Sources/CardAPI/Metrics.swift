@@ -1,3 +1,4 @@
+internal import CardFeeds
 internal import CardService
 internal import CardStore
 internal import Synchronization
@@ -10,7 +11,9 @@ internal import Synchronization
 /// `@unchecked Sendable`: the banks are fixed at `init` and hold atomics.
 public final class Metrics: @unchecked Sendable {
     /// Statuses counted by themselves; others are `other`.
-    static let statuses = [200, 304, 400, 401, 403, 404, 405, 413, 415, 429, 500, 503]
+    static let statuses = [
+        200, 202, 304, 400, 401, 403, 404, 405, 413, 415, 429, 500, 502, 503, 507,
+    ]
     /// Upper bounds of the histogram's buckets.
     static let bucketBoundsMicros: [UInt64] = [
         50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000,
@@ -98,18 +101,21 @@ public final class Metrics: @unchecked Sendable {
     static func index(ofStatus status: Int) -> Int {
         switch status {
         case 200: 0
-        case 304: 1
-        case 400: 2
-        case 401: 3
-        case 403: 4
-        case 404: 5
-        case 405: 6
-        case 413: 7
-        case 415: 8
-        case 429: 9
-        case 500: 10
-        case 503: 11
-        default: 12
+        case 202: 1
+        case 304: 2
+        case 400: 3
+        case 401: 4
+        case 403: 5
+        case 404: 6
+        case 405: 7
+        case 413: 8
+        case 415: 9
+        case 429: 10
+        case 500: 11
+        case 502: 12
+        case 503: 13
+        case 507: 14
+        default: 15
         }
     }
 
@@ -135,7 +141,9 @@ public final class Metrics: @unchecked Sendable {
     }
 
     /// Everything in Prometheus's text format, version 0.0.4.
-    func text(service: CardService, statistics: CardStore.Statistics) -> [UInt8] {
+    func text(
+        service: CardService, statistics: CardStore.Statistics, feeds: [FeedStatus]
+    ) -> [UInt8] {
         var text = MetricsText()
         text.family("cardstatus_build_info", "gauge", "The program's version.")
         text.sample("cardstatus_build_info", ["version": version], 1)
@@ -164,6 +172,7 @@ public final class Metrics: @unchecked Sendable {
         text.gauge(
             "cardstatus_store_map_bytes", "Bytes that the store's file can grow to.",
             statistics.mapSizeBytes)
+        appendFeeds(feeds, to: &text)
         appendProcess(to: &text)
         return text.bytes
     }
@@ -200,6 +209,53 @@ public final class Metrics: @unchecked Sendable {
                 duration + "_sum", ["route": route.pattern],
                 Double(total(route, Self.sumIndex)) / 1e9)
             text.sample(duration + "_count", ["route": route.pattern], Double(cumulative))
+        }
+    }
+
+    /// Labels are IDs of feeds, and words of ours.
+    private func appendFeeds(_ feeds: [FeedStatus], to text: inout MetricsText) {
+        func counter(
+            _ name: String, _ help: String, _ count: (RunCounts) -> Int
+        ) {
+            text.family(name, "counter", help)
+            for feed in feeds { text.sample(name, ["feed": feed.id], Double(count(feed.counts))) }
+        }
+        let runs = "cardstatus_feed_runs_total"
+        text.family(runs, "counter", "Runs of feeds that ended, by how.")
+        for feed in feeds {
+            for state in [StoredRun.State.done, .failed, .interrupted] {
+                text.sample(
+                    runs, ["feed": feed.id, "outcome": "\(state)"],
+                    Double(feed.counts.runs[state] ?? 0))
+            }
+        }
+        counter("cardstatus_feed_rows_total", "Rows and records that runs have read.") { $0.rows }
+        counter("cardstatus_feed_accepted_total", "Of these, those that added something.") {
+            $0.accepted
+        }
+        counter("cardstatus_feed_rejects_total", "Rows and records that were rejected.") {
+            $0.rejects
+        }
+        counter("cardstatus_feed_warnings_total", "Warnings about rows and records.") {
+            $0.warnings
+        }
+        let errors = "cardstatus_feed_errors_total"
+        text.family(errors, "counter", "Runs that were not read to the end, by why.")
+        for feed in feeds {
+            for (kind, count) in feed.counts.failures.sorted(by: { $0.key < $1.key }) {
+                text.sample(errors, ["feed": feed.id, "kind": kind], Double(count))
+            }
+        }
+        let success = "cardstatus_feed_last_success_timestamp_seconds"
+        text.family(success, "gauge", "When a run was last read to the end, Unix time.")
+        for feed in feeds {
+            guard let seconds = feed.counts.lastSuccessSeconds else { continue }
+            text.sample(success, ["feed": feed.id], Double(seconds))
+        }
+        let running = "cardstatus_feed_running"
+        text.family(running, "gauge", "1 while a run is read.")
+        for feed in feeds {
+            text.sample(running, ["feed": feed.id], feed.running == nil ? 0 : 1)
         }
     }
 

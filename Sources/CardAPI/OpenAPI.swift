@@ -35,6 +35,7 @@ enum OpenAPI {
           "servers": [{"url": "/"}],
           "tags": [
             {"name": "Cards", "description": "Look-ups."},
+            {"name": "Feeds", "description": "Where reports come from, and what became of them."},
             {"name": "Server", "description": "The state of the server itself."}
           ],
           "paths": {
@@ -565,6 +566,527 @@ enum OpenAPI {
                 }
               }
             },
+            "/api/feeds": {
+              "get": {
+                "operationId": "listFeeds",
+                "tags": ["Feeds"],
+                "summary": "The feeds, and what they are at",
+                "description": "A feed has one run at a time. A run that is asked for \
+        meanwhile is queued, once.",
+                "security": [{"bearer": []}, {"header": []}],
+                "responses": {
+                  "200": {
+                    "description": "The feeds, in the order of the configuration.",
+                    "headers": {
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"},
+                      "Vary": {"$ref": "#/components/headers/Vary"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/Feeds"},
+                        "example": {
+                          "feeds": [
+                            {
+                              "id": "delivered",
+                              "title": "Delivered",
+                              "status": "delivered",
+                              "kind": "folder",
+                              "source": "/var/lib/cardstatus/inbox",
+                              "every_seconds": null,
+                              "running": null,
+                              "queued": [],
+                              "last_success_at": "2023-11-15T06:00:02Z"
+                            }
+                          ]
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"}
+                }
+              }
+            },
+            "/api/feeds/{feed_id}/refresh": {
+              "post": {
+                "operationId": "refreshFeed",
+                "tags": ["Feeds"],
+                "summary": "Read a feed's folder, or pull its address",
+                "description": "Answered when the run is durable, not when it has ended. \
+        While a run waits to begin, the same one is the answer.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [{"$ref": "#/components/parameters/FeedID"}],
+                "responses": {
+                  "202": {
+                    "description": "A run is going to begin, or waits already; `Location` \
+        is the run.",
+                    "headers": {
+                      "Location": {"$ref": "#/components/headers/Location"},
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/RunStarted"},
+                        "example": {
+                          "status": "success",
+                          "message": "The folder of 'delivered' is going to be read.",
+                          "run_id": 17
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "503": {"$ref": "#/components/responses/Unavailable"},
+                  "507": {"$ref": "#/components/responses/NoRoom"}
+                }
+              }
+            },
+            "/api/feeds/{feed_id}/files": {
+              "post": {
+                "operationId": "uploadFile",
+                "tags": ["Feeds"],
+                "summary": "Upload a file as a run",
+                "description": "The body is the file itself, packed by gzip or not, as it \
+        would lie in the feed's folder. It is streamed to disk and may have up to 4 GiB. A \
+        file of rejects that was mended is read as such.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [
+                  {"$ref": "#/components/parameters/FeedID"},
+                  {
+                    "name": "name",
+                    "in": "query",
+                    "description": "What the file is called in reports; at most 255 bytes.",
+                    "schema": {"type": "string"},
+                    "example": "friday.csv"
+                  }
+                ],
+                "requestBody": {
+                  "required": false,
+                  "content": {"application/octet-stream": {"schema": {"type": "string"}}}
+                },
+                "responses": {
+                  "202": {
+                    "description": "A run is going to begin, or waits already; `Location` \
+        is the run.",
+                    "headers": {
+                      "Location": {"$ref": "#/components/headers/Location"},
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/RunStarted"},
+                        "example": {
+                          "status": "success",
+                          "message": "The file is going to be read as 'delivered'.",
+                          "run_id": 17
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "503": {"$ref": "#/components/responses/Unavailable"},
+                  "507": {"$ref": "#/components/responses/NoRoom"}
+                }
+              }
+            },
+            "/api/refresh-pickup": {
+              "post": {
+                "operationId": "refreshPickup",
+                "tags": ["Feeds"],
+                "summary": "Refresh the feed 'pickup'",
+                "description": "The call that earlier systems offered; the same as `POST \
+        /api/feeds/pickup/refresh`.",
+                "security": [{"bearer": []}, {"header": []}],
+                "responses": {
+                  "202": {
+                    "description": "A run is going to begin, or waits already; `Location` \
+        is the run.",
+                    "headers": {
+                      "Location": {"$ref": "#/components/headers/Location"},
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/RunStarted"},
+                        "example": {
+                          "status": "success",
+                          "message": "The folder of 'pickup' is going to be read.",
+                          "run_id": 17
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "503": {"$ref": "#/components/responses/Unavailable"},
+                  "507": {"$ref": "#/components/responses/NoRoom"}
+                }
+              }
+            },
+            "/api/refresh-delivery-exceptions": {
+              "post": {
+                "operationId": "refreshDeliveryExceptions",
+                "tags": ["Feeds"],
+                "summary": "Refresh the feed 'delivery-exceptions'",
+                "description": "The call that earlier systems offered; the same as `POST \
+        /api/feeds/delivery-exceptions/refresh`.",
+                "security": [{"bearer": []}, {"header": []}],
+                "responses": {
+                  "202": {
+                    "description": "A run is going to begin, or waits already; `Location` \
+        is the run.",
+                    "headers": {
+                      "Location": {"$ref": "#/components/headers/Location"},
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/RunStarted"},
+                        "example": {
+                          "status": "success",
+                          "message": "The folder of 'delivery-exceptions' is going to be read.",
+                          "run_id": 17
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "503": {"$ref": "#/components/responses/Unavailable"},
+                  "507": {"$ref": "#/components/responses/NoRoom"}
+                }
+              }
+            },
+            "/api/refresh-delivered": {
+              "post": {
+                "operationId": "refreshDelivered",
+                "tags": ["Feeds"],
+                "summary": "Refresh the feed 'delivered'",
+                "description": "The call that earlier systems offered; the same as `POST \
+        /api/feeds/delivered/refresh`.",
+                "security": [{"bearer": []}, {"header": []}],
+                "responses": {
+                  "202": {
+                    "description": "A run is going to begin, or waits already; `Location` \
+        is the run.",
+                    "headers": {
+                      "Location": {"$ref": "#/components/headers/Location"},
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/RunStarted"},
+                        "example": {
+                          "status": "success",
+                          "message": "The folder of 'delivered' is going to be read.",
+                          "run_id": 17
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "503": {"$ref": "#/components/responses/Unavailable"},
+                  "507": {"$ref": "#/components/responses/NoRoom"}
+                }
+              }
+            },
+            "/api/refresh-returned": {
+              "post": {
+                "operationId": "refreshReturned",
+                "tags": ["Feeds"],
+                "summary": "Refresh the feed 'returned'",
+                "description": "The call that earlier systems offered; the same as `POST \
+        /api/feeds/returned/refresh`.",
+                "security": [{"bearer": []}, {"header": []}],
+                "responses": {
+                  "202": {
+                    "description": "A run is going to begin, or waits already; `Location` \
+        is the run.",
+                    "headers": {
+                      "Location": {"$ref": "#/components/headers/Location"},
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/RunStarted"},
+                        "example": {
+                          "status": "success",
+                          "message": "The folder of 'returned' is going to be read.",
+                          "run_id": 17
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "503": {"$ref": "#/components/responses/Unavailable"},
+                  "507": {"$ref": "#/components/responses/NoRoom"}
+                }
+              }
+            },
+            "/api/ingest": {
+              "post": {
+                "operationId": "ingest",
+                "tags": ["Feeds"],
+                "summary": "Pull every feed that has an address, and wait",
+                "description": "Joins what is pulled already, and answers when all have \
+        ended. The runs go on when nobody waits for them any more.",
+                "security": [{"bearer": []}, {"header": []}],
+                "responses": {
+                  "200": {
+                    "description": "All were pulled to the end.",
+                    "headers": {"Cache-Control": {"$ref": "#/components/headers/CacheControl"}},
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/Ingested"},
+                        "example": {"status": "success", "records_processed": 0}
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "502": {
+                    "description": "Some were not; `detail` names them. What was accepted \
+        is kept.",
+                    "content": {
+                      "application/problem+json": {
+                        "schema": {"$ref": "#/components/schemas/Problem"},
+                        "example": {
+                          "type": "urn:cardstatus:problem:upstream-failed",
+                          "title": "A feed failed",
+                          "status": 502,
+                          "detail": "These feeds could not be pulled to the end: 'pickup' \
+        (run 17): https://partner.example/pickups answers 500."
+                        }
+                      }
+                    }
+                  },
+                  "503": {"$ref": "#/components/responses/Unavailable"},
+                  "507": {"$ref": "#/components/responses/NoRoom"}
+                }
+              }
+            },
+            "/api/runs": {
+              "get": {
+                "operationId": "listRuns",
+                "tags": ["Feeds"],
+                "summary": "Runs, the newest first",
+                "description": "The newest 1,000 are kept, for 30 days.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [
+                  {
+                    "name": "feed",
+                    "in": "query",
+                    "description": "Runs of this feed only.",
+                    "schema": {"type": "string"},
+                    "example": "delivered"
+                  },
+                  {
+                    "name": "state",
+                    "in": "query",
+                    "description": "Runs in this state only.",
+                    "schema": {"$ref": "#/components/schemas/RunState"},
+                    "example": "failed"
+                  },
+                  {
+                    "name": "limit",
+                    "in": "query",
+                    "description": "How many at most.",
+                    "schema": {"type": "integer", "minimum": 1, "maximum": 500, "default": 50}
+                  },
+                  {
+                    "name": "cursor",
+                    "in": "query",
+                    "description": "`next` of the page before.",
+                    "schema": {"type": "string", "pattern": "^[0-9]+$"}
+                  }
+                ],
+                "responses": {
+                  "200": {
+                    "description": "A page of runs.",
+                    "headers": {
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"},
+                      "Vary": {"$ref": "#/components/headers/Vary"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/Runs"},
+                        "example": {
+                          "runs": [
+                            {
+                              "id": 17,
+                              "feed": "delivered",
+                              "kind": "folder",
+                              "source": "/var/lib/cardstatus/inbox",
+                              "state": "done",
+                              "attempts": 1,
+                              "requested_at": "2023-11-15T06:00:00Z",
+                              "started_at": "2023-11-15T06:00:00Z",
+                              "ended_at": "2023-11-15T06:00:02Z",
+                              "totals": {
+                                "bytes": 1834,
+                                "documents": 0,
+                                "rows": 20,
+                                "accepted": 18,
+                                "duplicates": 1,
+                                "beyond_limit": 0,
+                                "forgotten": 0,
+                                "warnings": 1,
+                                "warnings_by_reason": {"phone_lost_digits": 1},
+                                "rejects": 1,
+                                "rejects_by_reason": {"timestamp_format": 1}
+                              },
+                              "files": [
+                                {
+                                  "name": "delivered.csv",
+                                  "bytes": 1834,
+                                  "rows": 20,
+                                  "failure": null
+                                }
+                              ],
+                              "message": null
+                            }
+                          ],
+                          "next": null
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/api/runs/{run_id}": {
+              "get": {
+                "operationId": "getRun",
+                "tags": ["Feeds"],
+                "summary": "A run",
+                "description": "While it runs, with what is counted so far.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [{"$ref": "#/components/parameters/RunID"}],
+                "responses": {
+                  "200": {
+                    "description": "The run.",
+                    "headers": {
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"},
+                      "Vary": {"$ref": "#/components/headers/Vary"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/Run"},
+                        "example": {
+                          "id": 17,
+                          "feed": "delivered",
+                          "kind": "folder",
+                          "source": "/var/lib/cardstatus/inbox",
+                          "state": "done",
+                          "attempts": 1,
+                          "requested_at": "2023-11-15T06:00:00Z",
+                          "started_at": "2023-11-15T06:00:00Z",
+                          "ended_at": "2023-11-15T06:00:02Z",
+                          "totals": {
+                            "bytes": 1834,
+                            "documents": 0,
+                            "rows": 20,
+                            "accepted": 18,
+                            "duplicates": 1,
+                            "beyond_limit": 0,
+                            "forgotten": 0,
+                            "warnings": 1,
+                            "warnings_by_reason": {"phone_lost_digits": 1},
+                            "rejects": 1,
+                            "rejects_by_reason": {"timestamp_format": 1}
+                          },
+                          "files": [
+                            {
+                              "name": "delivered.csv",
+                              "bytes": 1834,
+                              "rows": 20,
+                              "failure": null
+                            }
+                          ],
+                          "message": null
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "404": {"$ref": "#/components/responses/UnknownRun"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/api/runs/{run_id}/rejects": {
+              "get": {
+                "operationId": "getRejects",
+                "tags": ["Feeds"],
+                "summary": "The rejected rows of a run",
+                "description": "As a file that can be mended, in the column `raw_row`, and \
+        loaded or uploaded again. While the run goes on there are none yet.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [
+                  {"$ref": "#/components/parameters/RunID"},
+                  {
+                    "name": "kind",
+                    "in": "query",
+                    "description": "Rejected rows, or those with warnings.",
+                    "schema": {
+                      "type": "string",
+                      "enum": ["rejects", "warnings"],
+                      "default": "rejects"
+                    }
+                  },
+                  {
+                    "name": "cursor",
+                    "in": "query",
+                    "description": "What the header `Link` of the page before has.",
+                    "schema": {"type": "string", "pattern": "^[0-9]+$"}
+                  }
+                ],
+                "responses": {
+                  "200": {
+                    "description": "Whole rows, about 8 MiB of them, below a header.",
+                    "headers": {
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Link": {"$ref": "#/components/headers/NextPage"}
+                    },
+                    "content": {
+                      "text/csv": {
+                        "schema": {"type": "string"},
+                        "example": "file,line,column,reason,message,feed,header,raw_row\\n"
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "404": {"$ref": "#/components/responses/UnknownRun"},
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "503": {"$ref": "#/components/responses/Unavailable"}
+                }
+              }
+            },
             "/metrics": {
               "get": {
                 "operationId": "getMetrics",
@@ -632,6 +1154,22 @@ enum OpenAPI {
               }
             },
             "parameters": {
+              "FeedID": {
+                "name": "feed_id",
+                "in": "path",
+                "required": true,
+                "description": "The feed's ID in the configuration.",
+                "schema": {"type": "string"},
+                "example": "delivered"
+              },
+              "RunID": {
+                "name": "run_id",
+                "in": "path",
+                "required": true,
+                "description": "The run's number.",
+                "schema": {"type": "integer", "minimum": 1},
+                "example": 17
+              },
               "IfNoneMatch": {
                 "name": "If-None-Match",
                 "in": "header",
@@ -658,6 +1196,21 @@ enum OpenAPI {
               }
             },
             "headers": {
+              "Location": {
+                "description": "The run.",
+                "required": true,
+                "schema": {"type": "string", "pattern": "^/api/runs/[0-9]+$"}
+              },
+              "RetryAfter": {
+                "description": "When to ask again, in seconds, where that is known.",
+                "schema": {"type": "string", "pattern": "^[0-9]+$"}
+              },
+              "NextPage": {
+                "description": "Where the next page is, with `rel=\\"next\\"`; not there \
+        behind the last.",
+                "required": false,
+                "schema": {"type": "string"}
+              },
               "ETag": {
                 "description": "A strong entity tag: the same for the same state of a card, on \
         every server and after every restart. A packed answer has another than a plain one.",
@@ -692,6 +1245,65 @@ enum OpenAPI {
               }
             },
             "responses": {
+              "UnknownFeed": {
+                "description": "The configuration has no such feed.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:unknown-feed",
+                      "title": "Unknown feed",
+                      "status": 404,
+                      "detail": "The configuration has no feed of this name; /api/feeds \
+        lists them."
+                    }
+                  }
+                }
+              },
+              "UnknownRun": {
+                "description": "There is no such run, or it was forgotten.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:unknown-run",
+                      "title": "Unknown run",
+                      "status": 404,
+                      "detail": "There is no run of this number, or it is so old that it \
+        was forgotten."
+                    }
+                  }
+                }
+              },
+              "Unavailable": {
+                "description": "The server stops, or has more to do than it can take.",
+                "headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:not-ready",
+                      "title": "Not ready",
+                      "status": 503,
+                      "detail": "The server is stopping."
+                    }
+                  }
+                }
+              },
+              "NoRoom": {
+                "description": "The disk or the store is full. Look-ups go on.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:no-room",
+                      "title": "No room",
+                      "status": 507,
+                      "detail": "There is no room for it now; look-ups go on."
+                    }
+                  }
+                }
+              },
               "Malformed": {
                 "description": "The request is malformed; `detail` says where.",
                 "content": {
@@ -819,6 +1431,206 @@ enum OpenAPI {
               }
             },
             "schemas": {
+              "RunStarted": {
+                "description": "That a run is going to begin.",
+                "type": "object",
+                "required": ["status", "message", "run_id"],
+                "properties": {
+                  "status": {"type": "string", "enum": ["success"]},
+                  "message": {"type": "string"},
+                  "run_id": {"type": "integer", "minimum": 1}
+                }
+              },
+              "Ingested": {
+                "description": "What pulls have read.",
+                "type": "object",
+                "required": ["status", "records_processed"],
+                "properties": {
+                  "status": {"type": "string", "enum": ["success"]},
+                  "records_processed": {
+                    "description": "Records and rows of all pulls, rejected ones too.",
+                    "type": "integer",
+                    "minimum": 0
+                  }
+                }
+              },
+              "Feed": {
+                "description": "A feed.",
+                "type": "object",
+                "required": [
+                  "id",
+                  "title",
+                  "status",
+                  "kind",
+                  "source",
+                  "every_seconds",
+                  "running",
+                  "queued",
+                  "last_success_at"
+                ],
+                "properties": {
+                  "id": {"type": "string"},
+                  "title": {"type": "string"},
+                  "status": {"$ref": "#/components/schemas/Status"},
+                  "kind": {"type": "string", "enum": ["folder", "pull"]},
+                  "source": {
+                    "description": "The folder, or the address without its query.",
+                    "type": "string"
+                  },
+                  "every_seconds": {
+                    "description": "How often it is pulled; null for what is only read when \
+        something comes, or somebody asks.",
+                    "type": ["number", "null"]
+                  },
+                  "running": {
+                    "description": "The number of the run that is being read.",
+                    "type": ["integer", "null"]
+                  },
+                  "queued": {
+                    "description": "Runs that wait for it.",
+                    "type": "array",
+                    "items": {"type": "integer"}
+                  },
+                  "last_success_at": {
+                    "oneOf": [{"$ref": "#/components/schemas/Time"}, {"type": "null"}]
+                  }
+                }
+              },
+              "Feeds": {
+                "description": "All feeds.",
+                "type": "object",
+                "required": ["feeds"],
+                "properties": {
+                  "feeds": {"type": "array", "items": {"$ref": "#/components/schemas/Feed"}}
+                }
+              },
+              "RunState": {
+                "description": "What is cut off by the end of the server is `interrupted`, \
+        and starts again by itself.",
+                "type": "string",
+                "enum": ["queued", "running", "done", "failed", "interrupted"]
+              },
+              "RunTotals": {
+                "description": "What was counted. `duplicates` were known already; \
+        `beyond_limit` and `forgotten` are events beyond the 512 that a card keeps.",
+                "type": "object",
+                "required": [
+                  "bytes",
+                  "documents",
+                  "rows",
+                  "accepted",
+                  "duplicates",
+                  "beyond_limit",
+                  "forgotten",
+                  "warnings",
+                  "warnings_by_reason",
+                  "rejects",
+                  "rejects_by_reason"
+                ],
+                "properties": {
+                  "bytes": {"type": "integer", "minimum": 0},
+                  "documents": {
+                    "description": "Documents that were pulled.",
+                    "type": "integer",
+                    "minimum": 0
+                  },
+                  "rows": {
+                    "description": "Rows or records.",
+                    "type": "integer",
+                    "minimum": 0
+                  },
+                  "accepted": {"type": "integer", "minimum": 0},
+                  "duplicates": {"type": "integer", "minimum": 0},
+                  "beyond_limit": {"type": "integer", "minimum": 0},
+                  "forgotten": {"type": "integer", "minimum": 0},
+                  "warnings": {"type": "integer", "minimum": 0},
+                  "warnings_by_reason": {
+                    "type": "object",
+                    "additionalProperties": {"type": "integer", "minimum": 0}
+                  },
+                  "rejects": {"type": "integer", "minimum": 0},
+                  "rejects_by_reason": {
+                    "type": "object",
+                    "additionalProperties": {"type": "integer", "minimum": 0}
+                  }
+                }
+              },
+              "RunFile": {
+                "description": "A file of a run.",
+                "type": "object",
+                "required": ["name", "bytes", "rows", "failure"],
+                "properties": {
+                  "name": {"type": "string"},
+                  "bytes": {"type": "integer", "minimum": 0},
+                  "rows": {"type": "integer", "minimum": 0},
+                  "failure": {
+                    "description": "Why it was not read to the end.",
+                    "type": ["string", "null"]
+                  }
+                }
+              },
+              "Run": {
+                "description": "A reading of a feed's data.",
+                "type": "object",
+                "required": [
+                  "id",
+                  "feed",
+                  "kind",
+                  "source",
+                  "state",
+                  "attempts",
+                  "requested_at",
+                  "started_at",
+                  "ended_at",
+                  "totals",
+                  "files",
+                  "message"
+                ],
+                "properties": {
+                  "id": {"type": "integer", "minimum": 1},
+                  "feed": {"type": "string"},
+                  "kind": {"type": "string", "enum": ["folder", "pull", "upload"]},
+                  "source": {
+                    "description": "The folder, the address without its query, or the name \
+        of the upload.",
+                    "type": "string"
+                  },
+                  "state": {"$ref": "#/components/schemas/RunState"},
+                  "attempts": {
+                    "description": "How often it was begun.",
+                    "type": "integer",
+                    "minimum": 0
+                  },
+                  "requested_at": {"$ref": "#/components/schemas/Time"},
+                  "started_at": {
+                    "oneOf": [{"$ref": "#/components/schemas/Time"}, {"type": "null"}]
+                  },
+                  "ended_at": {
+                    "oneOf": [{"$ref": "#/components/schemas/Time"}, {"type": "null"}]
+                  },
+                  "totals": {"$ref": "#/components/schemas/RunTotals"},
+                  "files": {
+                    "type": "array",
+                    "items": {"$ref": "#/components/schemas/RunFile"}
+                  },
+                  "message": {
+                    "description": "Why it failed, or what else a person should know.",
+                    "type": ["string", "null"]
+                  }
+                }
+              },
+              "Runs": {
+                "description": "A page of runs.",
+                "type": "object",
+                "required": ["runs", "next"],
+                "properties": {
+                  "runs": {"type": "array", "items": {"$ref": "#/components/schemas/Run"}},
+                  "next": {
+                    "description": "The `cursor` of the next page.",
+                    "type": ["string", "null"]
+                  }
+                }
+              },
               "CardID": {
                 "description": "A card's ID in canonical form.",
                 "type": "string",

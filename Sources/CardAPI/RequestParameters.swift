@@ -37,6 +37,15 @@ struct RequestParameters {
         return limit
     }
 
+    /// A whole number, as those of our cursors; nil when it is not given.
+    func number(_ name: StaticString) throws(Failure) -> UInt64? {
+        guard let text = try text(name) else { return nil }
+        guard text.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }),
+            let number = UInt64(String(decoding: text, as: UTF8.self))
+        else { throw Failure("The parameter '\(name)' must be a whole number.") }
+        return number
+    }
+
     /// A card ID as people write it. A look-up stores nothing, so an ID that looks like a payment
     /// card's number may be asked for.
     static func card(_ text: [UInt8], called name: StaticString) throws(Failure) -> CardID {

@@ -15,6 +15,17 @@ public enum Route: Int, CaseIterable, Sendable {
     case ready
     case metrics
     case openAPI
+    case feeds
+    case refreshFeed
+    case uploadFile
+    case refreshPickup
+    case refreshDeliveryExceptions
+    case refreshDelivered
+    case refreshReturned
+    case ingest
+    case runs
+    case run
+    case rejects
 
     /// The pattern in the router, the OpenAPI document and metric labels; never a path itself,
     /// which may hold a card ID.
@@ -31,11 +42,40 @@ public enum Route: Int, CaseIterable, Sendable {
         case .ready: "/api/ready"
         case .metrics: "/metrics"
         case .openAPI: "/openapi.json"
+        case .feeds: "/api/feeds"
+        case .refreshFeed: "/api/feeds/{feed_id}/refresh"
+        case .uploadFile: "/api/feeds/{feed_id}/files"
+        case .refreshPickup: "/api/refresh-pickup"
+        case .refreshDeliveryExceptions: "/api/refresh-delivery-exceptions"
+        case .refreshDelivered: "/api/refresh-delivered"
+        case .refreshReturned: "/api/refresh-returned"
+        case .ingest: "/api/ingest"
+        case .runs: "/api/runs"
+        case .run: "/api/runs/{run_id}"
+        case .rejects: "/api/runs/{run_id}/rejects"
         }
     }
 
     /// HEAD comes with GET.
-    var method: HTTPMethod { self == .batch ? .post : .get }
+    var method: HTTPMethod {
+        switch self {
+        case .batch, .refreshFeed, .uploadFile, .refreshPickup, .refreshDeliveryExceptions,
+            .refreshDelivered, .refreshReturned, .ingest:
+            .post
+        default: .get
+        }
+    }
+
+    /// The feed that a call from before there were several of them refreshes.
+    var refreshedFeed: String? {
+        switch self {
+        case .refreshPickup: "pickup"
+        case .refreshDeliveryExceptions: "delivery-exceptions"
+        case .refreshDelivered: "delivered"
+        case .refreshReturned: "returned"
+        default: nil
+        }
+    }
 
     /// The largest body that is read. Routes that read none take a small one and let it be.
     var bodyBytesMax: Int { self == .batch ? 4 << 20 : Self.ignoredBodyBytesMax }
@@ -47,6 +87,9 @@ public enum Route: Int, CaseIterable, Sendable {
         switch self {
         case .card, .cards, .batch, .cardStatus, .metrics: .lookup
         case .history, .events: .agent
+        case .feeds, .refreshFeed, .uploadFile, .refreshPickup, .refreshDeliveryExceptions,
+            .refreshDelivered, .refreshReturned, .ingest, .runs, .run, .rejects:
+            .ingest
         case .unmatched, .health, .ready, .openAPI: nil
         }
     }

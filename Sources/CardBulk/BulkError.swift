@@ -2,11 +2,13 @@ public import CardStore
 internal import Glibc
 internal import LMDBKit
 
-/// Why a bulk load ended. The store is as it was.
+/// Why facts were not taken.
 public enum BulkError: Error, Equatable, Sendable, CustomStringConvertible {
     case store(StoreError)
     /// The file for what memory does not hold could not be used.
     case spill(directory: String, code: CInt)
+    /// Whoever takes the facts is stopping. Those handed over before may be in the store.
+    case stopped
 
     public var description: String {
         switch self {
@@ -16,6 +18,7 @@ public enum BulkError: Error, Equatable, Sendable, CustomStringConvertible {
                 + " allow more with --memory, or load fewer files at a time"
         case .spill(let directory, let code):
             "cannot use a temporary file in '\(directory)': \(String(cString: strerror(code)))"
+        case .stopped: "it was stopped"
         }
     }
 

@@ -135,9 +135,22 @@ public struct BulkFacts: ~Copyable {
     }
 }
 
-/// Where readers of files bring their facts: makes a ``BulkFacts`` of them, whose ranges are cut by
-/// a sample of all files, or by the first facts when there is none. One thread uses it.
-public final class FactCollector {
+/// Where readers of files bring their facts. One thread uses it.
+public protocol FactSink: AnyObject {
+    /// Takes facts, which come behind those before.
+    func add(_ facts: borrowing FactBuffer) throws(BulkError)
+
+    /// Learns from a few facts what those to come are like.
+    func addSample(_ facts: borrowing FactBuffer)
+}
+
+extension FactSink {
+    public func addSample(_ facts: borrowing FactBuffer) {}
+}
+
+/// Collects facts for a load: makes a ``BulkFacts`` of them, whose ranges are cut by
+/// a sample of all files, or by the first facts when there is none.
+public final class FactCollector: FactSink {
     private var sample = BulkFacts.Sample()
     private var facts: BulkFacts?
     private let inputBytes: Int
@@ -285,6 +298,18 @@ public struct FactBuffer: ~Copyable {
         start.deallocate()
         start = larger
         capacity *= 2
+    }
+
+    /// The facts one by one, with the numbers of their files left out: for the ordinary way.
+    public var cardFacts: [CardFact] {
+        var facts: [CardFact] = []
+        facts.reserveCapacity(count)
+        visit { record in
+            guard let card = CardID(canonical: Span(_bytes: RawSpan(_unsafeBytes: record.key)))
+            else { preconditionFailure("a fact that this process wrote has a card") }
+            facts.append(CardFact(card: card, event: FactRecord.event(record).event))
+        }
+        return facts
     }
 
     func visit(_ body: (Record) -> Void) {

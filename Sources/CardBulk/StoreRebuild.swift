@@ -502,7 +502,9 @@ final class RebuildWork: @unchecked Sendable {
             trees.append((database.rawValue, parts))
         }
         try old.environment.read { transaction in
-            trees.append((StoredDatabase.keys.rawValue, [try copy(.keys, transaction, &pages)]))
+            for database in [.keys] + StoredDatabase.sealed {
+                trees.append((database.rawValue, [try copy(database, transaction, &pages)]))
+            }
             var values: [String: [UInt64]] = [MetaValue.sequence: [sequence]]
             for (database, sum) in totals {
                 values[MetaValue.totals(database)] = [sum.count, sum.digest]

@@ -23,7 +23,9 @@ struct ColumnMap {
         var used: Set<Int> = []
         for column in FeedProfile.Column.allCases {
             guard let rule = profile.columns[column] else { continue }
-            let wanted = Set(rule.titles.map(HeaderName.init))
+            // Records have no header but the one that ``RecordRows`` gives them.
+            let wanted = Set(
+                (profile.format == .csv ? rule.titles : [column.rawValue]).map(HeaderName.init))
             let places = names.indices.filter { wanted.contains(names[$0]) }
             if places.count > 1 {
                 throw .ambiguous(column.rawValue, titles: places.map { self.titles[$0] })

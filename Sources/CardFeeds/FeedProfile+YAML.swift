@@ -8,7 +8,8 @@ extension FeedProfile {
             node, source: source, called: "a feed",
             keys: [
                 "id", "title", "files", "status", "region", "time_zone", "timestamps", "delimiter",
-                "encoding", "columns", "placeholder_phones", "allow_card_numbers",
+                "encoding", "columns", "placeholder_phones", "allow_card_numbers", "format",
+                "records", "path", "scan", "settle", "after", "pull",
             ])
         let idText = try settings.requiredText("id")
         guard let id = FeedID(idText) else {
@@ -45,6 +46,33 @@ extension FeedProfile {
         columns = try Self.columns(settings, source: source)
         placeholderPhones = try Self.placeholders(settings, region: region)
         allowsCardNumbers = try settings.boolean("allow_card_numbers") ?? false
+        format = try settings.choice("format", Format.self) ?? .csv
+        records = try Self.records(settings, format)
+        if format != .csv {
+            let fields = columns.values.reduce(0) { $0 + $1.titles.count }
+            guard fields <= RecordDocument.fieldsMax else {
+                throw settings.error(
+                    "columns", "has \(fields) paths, and \(RecordDocument.fieldsMax) is the limit")
+            }
+        }
+        self.source = try FeedSource(settings, format, source: source)
+    }
+
+    private static func records(
+        _ settings: YAMLMapping, _ format: Format
+    ) throws(ConfigurationError) -> String {
+        let text = try settings.text("records")
+        switch format {
+        case .csv:
+            guard text == nil else { throw settings.error("records", "is for JSON and XML") }
+        case .xml:
+            guard text != nil else {
+                throw settings.error(
+                    "records", "is missing: the path of a record's element, such as export/item")
+            }
+        case .json: break
+        }
+        return text ?? ""
     }
 
     private static func formats(

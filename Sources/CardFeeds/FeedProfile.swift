@@ -23,6 +23,18 @@ public struct FeedProfile: Sendable {
     public let placeholderPhones: Set<PhoneNumber>
     /// Whether an ID may look like a payment card's number.
     public let allowsCardNumbers: Bool
+    public let format: Format
+    /// Where the records of a document of JSON or XML are: names from the outside inwards.
+    public let records: String
+    /// Where a server gets the feed's data.
+    public let source: FeedSource
+
+    /// What the feed's files and documents are.
+    public enum Format: String, CaseIterable, Sendable {
+        case csv
+        case json
+        case xml
+    }
 
     /// What a column can be.
     public enum Column: String, CaseIterable, Sendable {
@@ -47,9 +59,10 @@ public struct FeedProfile: Sendable {
         case latin1 = "latin-1"
     }
 
-    /// How a column is found in a header.
+    /// How a column is found in a header, or a field in a record.
     public struct ColumnRule: Sendable {
-        /// Titles, of which the header must have one; compared by ``HeaderName``.
+        /// Titles, of which the header must have one; compared by ``HeaderName``. In records,
+        /// paths of which the first one counts that is there.
         public let titles: [String]
         /// A file without the column is refused.
         public let isRequired: Bool

@@ -35,20 +35,23 @@ struct InputFile: ~Copyable {
 
     /// Opens a regular file. Directories, devices and sockets are refused: reading one could
     /// wait for ever.
-    init(path: String) throws(FileError) {
+    ///
+    /// - Parameter name: what people call it, when that is not its path.
+    init(path: String, called name: String? = nil) throws(FileError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw FileError(path: path) }
+        let name = name ?? path
+        guard descriptor >= 0 else { throw FileError(path: name) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
-            let error = FileError(path: path)
+            let error = FileError(path: name)
             close(descriptor)
             throw error
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
-            throw FileError(path: path, reason: "not a regular file")
+            throw FileError(path: name, reason: "not a regular file")
         }
-        self.path = path
+        self.path = name
         self.descriptor = descriptor
         sizeBytes = Int(status.st_size)
     }

@@ -36,6 +36,12 @@ public struct FileReport: Sendable {
     public internal(set) var rejectsPath: String?
     /// Where rows with warnings were written, when there are any.
     public internal(set) var warningsPath: String?
+    /// Bytes of the file itself, packed when it is.
+    public internal(set) var bytes = 0
+    /// What else a person should know of the file.
+    public internal(set) var note: String?
+    /// What stands in a document of JSON or XML at the places that were asked for.
+    var values: [String?] = []
 }
 
 /// How far the reading of a file has come.
@@ -64,7 +70,7 @@ public struct FileLoader {
     /// The longest row that is read; longer ones are rejected.
     public static let maxRowBytes = 1 << 20
 
-    private let collector: FactCollector
+    private let collector: any FactSink
     private let number: Int
     private let chunkBytes: Int
     private let threads: Int
@@ -73,6 +79,14 @@ public struct FileLoader {
     private let runName: String
     private let nowSeconds: Int64
     private let onProgress: (FileProgress) -> Void
+    /// For rows of several files; nil when each file has its own.
+    var problemFiles: ProblemFiles?
+    /// Asked between pieces; reading ends with ``FileLoadError/stopped(path:)``.
+    var shouldStop: () -> Bool = { false }
+    /// The most that a file may have when it is unpacked.
+    var unpackedBytesMax = Int.max
+    /// Called with what was read of a file, also of one that failed.
+    var onReport: (FileReport) -> Void = { _ in }
 
     /// - Parameters:
     ///   - collector: where the facts go.
@@ -84,7 +98,7 @@ public struct FileLoader {
     ///   - nowSeconds: the time, in seconds since 1970.
     ///   - onProgress: called once for each piece read, on the calling thread.
     public init(
-        collector: FactCollector, number: Int = 0, mode: Mode = .add, threads: Int = 1,
+        collector: any FactSink, number: Int = 0, mode: Mode = .add, threads: Int = 1,
         chunkBytes: Int = 4 << 20, problemDirectory: String, runName: String, nowSeconds: Int64,
         onProgress: @escaping (FileProgress) -> Void = { _ in }
     ) {
@@ -108,7 +122,19 @@ public struct FileLoader {
     /// - Throws: ``FileLoadError`` when the file cannot be read to its end. Problems noted until
     ///   then are in the problem files, and the rows before the failure are with the collector.
     public func load(_ path: String, as profile: FeedProfile) throws(FileLoadError) -> FileReport {
-        try run(path, feed: profile.id) { (input, run) throws(FileLoadError) in
+        try load(path, called: nil, as: profile)
+    }
+
+    /// - Parameters:
+    ///   - name: what people call the file, when that is not its path.
+    ///   - values: places in a document of JSON or XML whose values the report gets.
+    func load(
+        _ path: String, called name: String?, as profile: FeedProfile, values: [String] = []
+    ) throws(FileLoadError) -> FileReport {
+        try run(path, called: name, feed: profile.id) { (input, run) throws(FileLoadError) in
+            if profile.format != .csv {
+                return try readRecords(&input, as: profile, &run, values: values)
+            }
             if try readChunks(&input, as: profile, &run) { return }
             try read(&input, as: profile, &run)
         }
@@ -158,7 +184,13 @@ public struct FileLoader {
     public func loadMended(
         _ path: String, _ feeds: FeedSet, only feed: FeedID? = nil
     ) throws(FileLoadError) -> FileReport {
-        try run(path, feed: nil) { (input, run) throws(FileLoadError) in
+        try loadMended(path, called: nil, feeds, only: feed)
+    }
+
+    func loadMended(
+        _ path: String, called name: String?, _ feeds: FeedSet, only feed: FeedID?
+    ) throws(FileLoadError) -> FileReport {
+        try run(path, called: name, feed: nil) { (input, run) throws(FileLoadError) in
             var mended = MendedRows(feeds, only: feed, nowSeconds: nowSeconds)
             let dialect = CSVDialect()
             // A raw row of any length that is read has room, also with every quote doubled.
@@ -188,29 +220,33 @@ public struct FileLoader {
     }
 
     private func run(
-        _ path: String, feed: FeedID?,
+        _ path: String, called calledName: String?, feed: FeedID?,
         _ body: (inout UnpackedFile, inout FileRun) throws(FileLoadError) -> Void
     ) throws(FileLoadError) -> FileReport {
         let isStandardInput = path == Self.standardInput
-        let name = isStandardInput ? "stdin" : path
+        let name = calledName ?? (isStandardInput ? "stdin" : path)
         var input: UnpackedFile
         do {
             input = UnpackedFile(
                 isStandardInput
-                    ? InputFile(standardInputCalled: name) : try InputFile(path: path))
+                    ? InputFile(standardInputCalled: name)
+                    : try InputFile(path: path, called: name),
+                unpackedBytesMax: unpackedBytesMax)
         } catch {
             throw .file(error)
         }
         var run = FileRun(
             report: FileReport(path: name, feed: feed), number: number, mode: mode,
-            collector: collector, rejects: problemFile(name, "rejects"),
-            warnings: problemFile(name, "warnings"))
+            collector: collector, problemFiles: problemFiles ?? makeProblemFiles(name),
+            closesProblemFiles: problemFiles == nil)
         var failure: FileLoadError?
         do throws(FileLoadError) {
             try body(&input, &run)
         } catch {
             failure = error
         }
+        run.report.bytes = input.bytesRead
+        defer { onReport(run.report) }
         return try run.finish(after: failure)
     }
 
@@ -286,10 +322,7 @@ public struct FileLoader {
                     try take(row, &run, input, text)
                 }
             }
-            onProgress(
-                FileProgress(
-                    path: run.report.path, bytesRead: input.bytesRead,
-                    sizeBytes: input.file.sizeBytes, rows: run.report.rows))
+            try tell(input, run)
             count = try readChunk(&input, buffer)
         }
         try transcoder.finish { (utf8) throws(FileLoadError) in
@@ -298,6 +331,33 @@ public struct FileLoader {
             }
         }
         try reader.finish { (row) throws(FileLoadError) in try take(row, &run, input, text) }
+    }
+
+    /// Between two pieces of a file.
+    private func tell(
+        _ input: borrowing UnpackedFile, _ run: borrowing FileRun
+    ) throws(FileLoadError) {
+        if shouldStop() { throw .stopped(path: run.report.path) }
+        onProgress(
+            FileProgress(
+                path: run.report.path, bytesRead: input.bytesRead,
+                sizeBytes: input.file.sizeBytes, rows: run.report.rows))
+    }
+
+    /// Reads a document of records, of which each becomes a row below a header of ours.
+    private func readRecords(
+        _ input: inout UnpackedFile, as profile: FeedProfile, _ run: inout FileRun,
+        values: [String]
+    ) throws(FileLoadError) {
+        var rows = try RecordRows(profile, path: run.report.path, nowSeconds: nowSeconds)
+        let document = RecordDocument(
+            format: profile.format, records: profile.records, fields: rows.fields, values: values)
+        run.report.values = try document.read(&input, called: run.report.path) {
+            (record) throws(FileLoadError) in
+            try rows.take(record, &run)
+        } onPiece: { (input) throws(FileLoadError) in
+            try tell(input, run)
+        }
     }
 
     private func readChunk(
@@ -310,9 +370,8 @@ public struct FileLoader {
         }
     }
 
-    private func problemFile(_ path: String, _ kind: String) -> ProblemFile {
-        ProblemFile(
-            directory: problemDirectory, runName: runName, sourcePath: path, kind: kind)
+    private func makeProblemFiles(_ path: String) -> ProblemFiles {
+        ProblemFiles(directory: problemDirectory, runName: runName, sourcePath: path)
     }
 }
 
@@ -321,12 +380,17 @@ public enum FileLoadError: Error, Equatable, Sendable, CustomStringConvertible {
     case file(FileError)
     case header(path: String, HeaderError)
     case bulk(path: String, BulkError)
+    /// A document of JSON or XML is not what it should be.
+    case document(path: String, String)
+    case stopped(path: String)
 
     public var description: String {
         switch self {
         case .file(let error): "\(error)"
         case .header(let path, let error): "\(path): \(error)"
         case .bulk(let path, let error): "\(path): \(error)"
+        case .document(let path, let what): "\(path): \(what)"
+        case .stopped(let path): "\(path): the reading was stopped"
         }
     }
 }

@@ -12,21 +12,23 @@ struct FileRun: ~Copyable {
     var facts = FactBuffer()
     private let mode: FileLoader.Mode
     private let number: Int
-    private let collector: FactCollector
-    private var rejects: ProblemFile
-    private var warnings: ProblemFile
+    private let collector: any FactSink
+    private let problemFiles: ProblemFiles
+    private let closesProblemFiles: Bool
 
-    /// - Parameter number: what the file's facts are counted by.
+    /// - Parameters:
+    ///   - number: what the file's facts are counted by.
+    ///   - closesProblemFiles: false when others have rows for them too.
     init(
-        report: FileReport, number: Int, mode: FileLoader.Mode, collector: FactCollector,
-        rejects: consuming ProblemFile, warnings: consuming ProblemFile
+        report: FileReport, number: Int, mode: FileLoader.Mode, collector: any FactSink,
+        problemFiles: ProblemFiles, closesProblemFiles: Bool
     ) {
         self.report = report
         self.number = number
         self.mode = mode
         self.collector = collector
-        self.rejects = rejects
-        self.warnings = warnings
+        self.problemFiles = problemFiles
+        self.closesProblemFiles = closesProblemFiles
     }
 
     func source(_ profile: FeedProfile) -> FactBuffer.Source {
@@ -66,9 +68,11 @@ struct FileRun: ~Copyable {
             report.note(problem, line: line, origin, isReject: note.isReject)
             try Self.onFile { () throws(FileError) in
                 if note.isReject {
-                    try rejects.append(problem, origin, file, note.range, hiding: hidden)
+                    try problemFiles.rejects.append(
+                        problem, origin, file, note.range, hiding: hidden)
                 } else {
-                    try warnings.append(problem, origin, file, note.range, hiding: hidden)
+                    try problemFiles.warnings.append(
+                        problem, origin, file, note.range, hiding: hidden)
                 }
             }
         }
@@ -89,9 +93,9 @@ struct FileRun: ~Copyable {
             report.note(noted, line: line, origin, isReject: note.isReject)
             try Self.onFile { () throws(FileError) in
                 if note.isReject {
-                    try rejects.append(noted, origin, note.bytes, hiding: hidden)
+                    try problemFiles.rejects.append(noted, origin, note.bytes, hiding: hidden)
                 } else {
-                    try warnings.append(noted, origin, note.bytes, hiding: hidden)
+                    try problemFiles.warnings.append(noted, origin, note.bytes, hiding: hidden)
                 }
             }
         }
@@ -149,18 +153,15 @@ struct FileRun: ~Copyable {
     /// is the one to report; later ones are mostly its consequences.
     mutating func finish(after failure: FileLoadError?) throws(FileLoadError) -> FileReport {
         var failure = failure
-        do {
-            try rejects.close()
-        } catch {
-            failure = failure ?? .file(error)
+        if closesProblemFiles {
+            do {
+                try problemFiles.close()
+            } catch {
+                failure = failure ?? .file(error)
+            }
         }
-        do {
-            try warnings.close()
-        } catch {
-            failure = failure ?? .file(error)
-        }
-        report.rejectsPath = rejects.path
-        report.warningsPath = warnings.path
+        report.rejectsPath = problemFiles.rejects.path
+        report.warningsPath = problemFiles.warnings.path
         do {
             // Also after a failure: what was read is loaded.
             try handOver()

@@ -112,11 +112,12 @@ struct ProblemFile: ~Copyable {
 
     private mutating func appendSeparator() { buffer.append(UInt8(ascii: ",")) }
 
-    /// Makes the file durable, when there is one.
+    /// Makes the file durable, when there is one. Nothing is appended after it.
     mutating func close() throws(FileError) {
         guard output != nil else { return }
         try flush(atLeast: 0)
         try output?.close()
+        output = nil
     }
 
     private mutating func open() throws(FileError) {
@@ -187,5 +188,30 @@ struct ProblemFile: ~Copyable {
         guard buffer.count >= count, !buffer.isEmpty else { return }
         try output?.write(buffer)
         buffer.removeAll(keepingCapacity: true)
+    }
+}
+
+/// The files of a run's rejects and warnings. One thread uses them.
+final class ProblemFiles {
+    var rejects: ProblemFile
+    var warnings: ProblemFile
+
+    init(directory: String, runName: String, sourcePath: String) {
+        rejects = ProblemFile(
+            directory: directory, runName: runName, sourcePath: sourcePath, kind: "rejects")
+        warnings = ProblemFile(
+            directory: directory, runName: runName, sourcePath: sourcePath, kind: "warnings")
+    }
+
+    /// Makes them durable, those that there are, also the second one when the first one fails.
+    func close() throws(FileError) {
+        var failure: FileError?
+        do {
+            try rejects.close()
+        } catch {
+            failure = error
+        }
+        try warnings.close()
+        if let failure { throw failure }
     }
 }

@@ -12,11 +12,16 @@ struct UnpackedFile: ~Copyable {
     /// What was read of a packed file, and the part of it that is not unpacked yet.
     private var packed: UnsafeMutableRawBufferPointer
     private var rest = 0..<0
+    /// What has come out, and the most that may.
+    private var unpackedBytes = 0
+    private let unpackedBytesMax: Int
     /// Met behind bytes that had to be handed out first.
     private var failure: FileError?
 
-    init(_ file: consuming InputFile) {
+    /// - Parameter unpackedBytesMax: a file that has more, packed or not, fails.
+    init(_ file: consuming InputFile, unpackedBytesMax: Int = .max) {
         self.file = file
+        self.unpackedBytesMax = unpackedBytesMax
         packed = .allocate(byteCount: 0, alignment: 1)
     }
 
@@ -38,6 +43,13 @@ struct UnpackedFile: ~Copyable {
                 let count = isPacked ? try unpack(into: room) : try readFile(into: room)
                 if count == 0 { break }
                 filled += count
+                unpackedBytes += count
+                guard unpackedBytes <= unpackedBytesMax else {
+                    throw FileError(
+                        path: file.path,
+                        reason: "it has more than \(unpackedBytesMax) bytes"
+                            + (isPacked ? " when it is unpacked" : ""))
+                }
                 let magic = GzipInflater.magic
                 if isAtStart, filled >= magic.count {
                     isAtStart = false

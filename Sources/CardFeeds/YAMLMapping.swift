@@ -83,10 +83,50 @@ struct YAMLMapping {
         return value
     }
 
+    /// A length of time, in milliseconds.
+    func lengthMs(
+        _ key: String, in range: ClosedRange<Int>
+    ) throws(ConfigurationError) -> Int? {
+        guard let text = try text(key) else { return nil }
+        guard let ms = TimeLength.parseMs(text), range.contains(ms) else {
+            throw error(
+                key,
+                "must be a time such as 200ms, 30s, 5m or 1h, from \(range.lowerBound) ms to"
+                    + " \(range.upperBound) ms")
+        }
+        return ms
+    }
+
+    /// A size in bytes.
+    func sizeBytes(
+        _ key: String, in range: ClosedRange<Int>
+    ) throws(ConfigurationError) -> Int? {
+        guard let text = try text(key) else { return nil }
+        guard let bytes = ByteSize.parse(text), range.contains(bytes) else {
+            throw error(
+                key,
+                "must be a size such as 64MiB, from \(range.lowerBound) to"
+                    + " \(range.upperBound) bytes")
+        }
+        return bytes
+    }
+
     func boolean(_ key: String) throws(ConfigurationError) -> Bool? {
         guard let node = entries[key] else { return nil }
         guard let value = node.bool else { throw error(key, "must be true or false") }
         return value
+    }
+
+    /// One of the names that a type has.
+    func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ key: String, _: Choice.Type
+    ) throws(ConfigurationError) -> Choice? {
+        guard let text = try text(key) else { return nil }
+        guard let choice = Choice(rawValue: text) else {
+            let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            throw error(key, "must be one of \(names), not '\(text)'")
+        }
+        return choice
     }
 
     func sequence(_ key: String) throws(ConfigurationError) -> [Node]? {

@@ -27,7 +27,11 @@ public final class CardWriter: Sendable {
         let completion: Completion
     }
 
+    /// A change that is not about cards. It fails with the error that it is given.
+    private typealias Job = @Sendable (WriteError?) -> Void
+
     private struct Queue: Sendable {
+        var jobs: [Job] = []
         var submissions: [Submission] = []
         var facts = 0
         var isStopping = false
@@ -71,6 +75,45 @@ public final class CardWriter: Sendable {
         if let refusal { throw refusal }
     }
 
+    /// Queues a change that is not about cards, such as a run's. `body` runs on the writer's
+    /// thread, where it may open one write transaction after the other; all of them must be short.
+    /// `completion` runs there too, behind it.
+    public func perform<R: Sendable>(
+        _ body: @escaping @Sendable (CardStore) throws -> R,
+        completion: @escaping @Sendable (Result<R, WriteError>) -> Void
+    ) throws(WriteError) {
+        let job: Job = { [self] refusal in
+            if let refusal { return completion(.failure(refusal)) }
+            do {
+                completion(.success(try body(store)))
+            } catch {
+                let error = (error as? StoreError) ?? .failed("\(error)")
+                if !error.isContained { stopWriting(error) }
+                completion(.failure(.store(error)))
+            }
+        }
+        let refusal: WriteError? = queue.withLock { queue in
+            if let failure = queue.failure { return .store(failure) }
+            if queue.isStopping { return .stopping }
+            queue.jobs.append(job)
+            return nil
+        }
+        if let refusal { throw refusal }
+    }
+
+    /// As ``perform(_:completion:)``, and waits for the end. Not to be called by the writer's own
+    /// thread.
+    public func perform<R: Sendable>(
+        _ body: @escaping @Sendable (CardStore) throws -> R
+    ) throws(WriteError) -> R {
+        let outcome = Monitor<Result<R, WriteError>?>(nil)
+        try perform(body) { result in outcome.withLock { $0 = result } }
+        guard let result = outcome.wait(timeoutMs: nil, for: { $0 }) else {
+            preconditionFailure("a wait without a limit has a result")
+        }
+        return try result.get()
+    }
+
     /// The error that stopped all writing, if one did.
     public var failure: StoreError? {
         queue.withLock { $0.failure }
@@ -90,8 +133,13 @@ public final class CardWriter: Sendable {
         var groupFactsMax = 0
         while true {
             let pace = self.pace()
+            var jobs: [Job] = []
             groupFactsMax = pace.clamped(groupFactsMax)
             let next: [Submission]? = queue.wait(timeoutMs: Self.pollIntervalMs) { queue in
+                if !queue.jobs.isEmpty {
+                    swap(&jobs, &queue.jobs)
+                    return []
+                }
                 if !queue.submissions.isEmpty {
                     return Self.takeGroup(from: &queue, factsMax: groupFactsMax)
                 }
@@ -101,7 +149,11 @@ public final class CardWriter: Sendable {
                 follow()
                 continue
             }
-            if group.isEmpty { return }
+            if group.isEmpty {
+                if jobs.isEmpty { return }
+                for job in jobs { job(failure.map(WriteError.store)) }
+                continue
+            }
             let start = clock.now
             commit(group, follow: follow)
             let facts = group.reduce(0) { $0 + $1.facts.count }
@@ -164,17 +216,19 @@ public final class CardWriter: Sendable {
     /// After an I/O error nobody knows what the disk holds (a retried fsync may report success for
     /// pages that were lost), so nothing more is written until the process starts anew.
     func stopWriting(_ error: StoreError) {
-        let waiting = queue.withLock { queue in
+        let (waiting, jobs) = queue.withLock { queue in
             queue.failure = error
             defer {
                 queue.submissions = []
+                queue.jobs = []
                 queue.facts = 0
             }
-            return queue.submissions
+            return (queue.submissions, queue.jobs)
         }
         for submission in waiting {
             submission.completion(.failure(.store(error)))
         }
+        for job in jobs { job(.store(error)) }
     }
 }
 

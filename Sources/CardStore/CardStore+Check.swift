@@ -33,7 +33,9 @@ public struct CheckReport: Sendable {
     public internal(set) var phones = 0
     public internal(set) var changes = 0
     public internal(set) var keys = 0
-    /// Every problem: of cards, phones, times, changes and keys, each in the order of the entries.
+    public internal(set) var runs = 0
+    /// Every problem: of cards, phones, times, changes, keys, runs, rejects and sources, each in
+    /// the order of the entries.
     public internal(set) var findings: [CheckFinding] = []
     /// What would have to be done about them.
     var needs = RepairNeeds()
@@ -325,6 +327,8 @@ private struct OpenCheck {
         report.needs.changes = report.findings.count > changesFindings
         expected[.changes] = found[.changes]
         try checkKeys(transaction)
+        if try metaValue(MetaValue.lastRun, transaction) == nil { report.needs.meta = true }
+        for database in StoredDatabase.sealed { try checkSealed(database, transaction) }
         compare(found[.times] ?? .init(), with: expected[.times] ?? .init(), in: .times)
         report.needs.times = wrongTimes || found[.times] ?? .init() != expected[.times] ?? .init()
         for database in StoredDatabase.totalled {
@@ -444,6 +448,29 @@ private struct OpenCheck {
                 isEntry = try cursor.moveToNext()
             }
         }
+    }
+
+    /// Seals and layouts; what a record says of the world outside the store is not looked at.
+    private mutating func checkSealed(
+        _ database: StoredDatabase, _ transaction: borrowing ReadTransaction
+    ) throws {
+        var number = 0
+        try transaction.withCursor(over: store.databases[database]) { cursor in
+            var isEntry = try cursor.moveToFirst()
+            while isEntry {
+                number += 1
+                do throws(RecordDamage) {
+                    let record = try SealedRecord.verify(cursor.value, key: cursor.key, database)
+                    try CardStore.verifySealed(record, key: cursor.key, database)
+                    expected[database, default: .init()].add(record.checksum)
+                } catch {
+                    report.needs.damagedSealed[database, default: 0] += 1
+                    note(database, "entry \(number): \(error)")
+                }
+                isEntry = try cursor.moveToNext()
+            }
+        }
+        if database == .runs { report.runs = number }
     }
 
     private mutating func compare(

@@ -9,6 +9,8 @@ struct RepairNeeds: Equatable, Sendable {
     /// Records whose events are whole and whose head does not follow from them.
     var wrongHeads = 0
     var damagedKeys = 0
+    /// Damaged records about feeds, by their database.
+    var damagedSealed: [StoredDatabase: Int] = [:]
     var phones = false
     var times = false
     var changes = false
@@ -41,6 +43,9 @@ extension CheckReport {
         }
         if needs.damagedKeys > 0 {
             plan.losses.append("\(needs.damagedKeys) damaged records of API keys")
+        }
+        for (database, count) in needs.damagedSealed.sorted(by: { $0.key < $1.key }) {
+            plan.losses.append("\(count) damaged records of '\(database.rawValue)'")
         }
         // A damaged record is missing from the totals as well, so they only tell more without one.
         if needs.damagedCards == 0, needs.wrongHeads == 0, needs.wrongTotals.contains(.cards) {
@@ -126,6 +131,7 @@ private struct OpenRepair {
     ) throws {
         try repairCards(&transaction)
         try repairKeys(&transaction)
+        for database in StoredDatabase.sealed { try repairSealed(database, &transaction) }
         try removeStrays(from: .phones, &transaction) { key, transaction in
             guard let entry = PhoneKey.decode(key.span.bytes) else { return false }
             let card = entry.card.bytes
@@ -237,6 +243,25 @@ private struct OpenRepair {
         }
     }
 
+    private func repairSealed(
+        _ database: StoredDatabase, _ transaction: inout WriteTransaction
+    ) throws {
+        let canGiveUp = givesUpLosses
+        try pass(over: database, correcting: database, &transaction) {
+            key, value, _, corrections in
+            do throws(RecordDamage) {
+                let record = try SealedRecord.verify(value, key: key.span.bytes, database)
+                try CardStore.verifySealed(record, key: key.span.bytes, database)
+            } catch {
+                guard canGiveUp else {
+                    throw StoreError.damaged(
+                        database: database.rawValue, what: error.description)
+                }
+                corrections.append((key, nil))
+            }
+        }
+    }
+
     private func removeStrays(
         from database: StoredDatabase, _ transaction: inout WriteTransaction,
         isRight: (Key, borrowing WriteTransaction) throws -> Bool
@@ -287,6 +312,10 @@ private struct OpenRepair {
             // Only servers remember the number, and none is running.
             try MetaValue.write(MetaValue.keysVersion, [1], &transaction, meta)
         }
+        if try readable(MetaValue.lastRun, transaction) == nil {
+            let last = try greatestRun(transaction)
+            try MetaValue.write(MetaValue.lastRun, [last], &transaction, meta)
+        }
         for database in StoredDatabase.totalled {
             var totals = DatabaseTotals()
             try transaction.withCursor(over: store.databases[database]) { cursor in
@@ -303,7 +332,7 @@ private struct OpenRepair {
     /// Records carry the hash of their entry in front, and have been verified.
     private static func hash(_ database: StoredDatabase, _ cursor: borrowing Cursor) -> UInt64 {
         switch database {
-        case .cards, .keys:
+        case .cards, .keys, .runs, .rejects, .sources:
             let value = cursor.value
             return UInt64(
                 littleEndian: value.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))
@@ -333,6 +362,12 @@ private struct OpenRepair {
                 found = try cursor.moveToNext()
             }
             return greatest
+        }
+    }
+
+    private func greatestRun(_ transaction: borrowing WriteTransaction) throws -> UInt64 {
+        try transaction.withCursor(over: store.databases.runs) { cursor in
+            try cursor.moveToLast() ? SequenceKey.decode(cursor.key) ?? 0 : 0
         }
     }
 

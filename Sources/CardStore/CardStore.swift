@@ -7,7 +7,9 @@ internal import LMDBKit
 /// snapshot. Writing is for one thread of the process at a time (`CardWriter` is its only caller
 /// in a server); other processes may write too, and LMDB makes them take turns.
 public final class CardStore: Sendable {
-    package static let schemaVersion: UInt32 = 1
+    package static let schemaVersion: UInt32 = 2
+    /// Older schemas, which opening a store brings up to this one.
+    private static let migratable: ClosedRange<UInt64> = 1...1
 
     /// 1 TiB of address space: it costs nothing until it is used, and a map that is too small
     /// stops writing.
@@ -30,6 +32,9 @@ public final class CardStore: Sendable {
         let times: Database
         let changes: Database
         let keys: Database
+        let runs: Database
+        let rejects: Database
+        let sources: Database
         let meta: Database
 
         subscript(_ database: StoredDatabase) -> Database {
@@ -39,6 +44,9 @@ public final class CardStore: Sendable {
             case .times: times
             case .changes: changes
             case .keys: keys
+            case .runs: runs
+            case .rejects: rejects
+            case .sources: sources
             case .meta: meta
             }
         }
@@ -100,8 +108,10 @@ public final class CardStore: Sendable {
         _ environment: Environment, directory: String, create: Bool
     ) throws -> Databases {
         // A read comes first: a store that is complete already must open beside a long writer.
+        var isNew = false
         let existing: Databases? = try environment.read { transaction in
             guard let meta = try transaction.openDatabase(StoredDatabase.meta.rawValue) else {
+                isNew = true
                 // All our databases are made in one transaction: without `meta`, whatever else
                 // is there is somebody else's.
                 let main = try transaction.openMainDatabase()
@@ -111,6 +121,7 @@ public final class CardStore: Sendable {
                 return nil
             }
             let schema = try MetaValue.read(MetaValue.schema, transaction, meta)[0]
+            if migratable.contains(schema) { return nil }
             guard schema == schemaVersion else {
                 throw StoreError.schema(
                     found: UInt32(truncatingIfNeeded: schema), supported: schemaVersion)
@@ -123,15 +134,17 @@ public final class CardStore: Sendable {
             }
         }
         if let existing { return existing }
-        guard create else { throw StoreError.noStore(directory: directory) }
+        guard create || !isNew else { throw StoreError.noStore(directory: directory) }
         return try environment.write { transaction in
             let made = try databases { try transaction.createDatabase($0) }
             // Another process may have made the store since our read.
-            let isNew = try transaction.entryCount(of: made.meta) == 0
-            guard isNew else { return made }
+            guard try transaction.entryCount(of: made.meta) == 0 else {
+                try migrate(made, &transaction)
+                return made
+            }
             var values: [(String, [UInt64])] = [
                 (MetaValue.schema, [UInt64(schemaVersion)]), (MetaValue.sequence, [0]),
-                (MetaValue.keysVersion, [0]),
+                (MetaValue.keysVersion, [0]), (MetaValue.lastRun, [0]),
             ]
             for database in StoredDatabase.totalled {
                 values.append((MetaValue.totals(database), [0, 0]))
@@ -143,6 +156,21 @@ public final class CardStore: Sendable {
         }
     }
 
+    /// Brings a store of an older schema up to this one: what it lacks are whole databases, which
+    /// were just made.
+    private static func migrate(
+        _ databases: Databases, _ transaction: inout WriteTransaction
+    ) throws {
+        let schema = try MetaValue.read(MetaValue.schema, transaction, databases.meta)[0]
+        guard migratable.contains(schema) else { return }
+        for database in StoredDatabase.sealed {
+            try DatabaseTotals().write(as: database, &transaction, databases.meta)
+        }
+        try MetaValue.write(MetaValue.lastRun, [0], &transaction, databases.meta)
+        let now = [UInt64(schemaVersion)]
+        try MetaValue.write(MetaValue.schema, now, &transaction, databases.meta)
+    }
+
     private static func databases(
         _ open: (String) throws -> Database
     ) rethrows -> Databases {
@@ -152,6 +180,9 @@ public final class CardStore: Sendable {
             times: try open(StoredDatabase.times.rawValue),
             changes: try open(StoredDatabase.changes.rawValue),
             keys: try open(StoredDatabase.keys.rawValue),
+            runs: try open(StoredDatabase.runs.rawValue),
+            rejects: try open(StoredDatabase.rejects.rawValue),
+            sources: try open(StoredDatabase.sources.rawValue),
             meta: try open(StoredDatabase.meta.rawValue))
     }
 

@@ -6,6 +6,8 @@ package enum MetaValue {
     package static let schema = "schema"
     package static let sequence = "sequence"
     package static let keysVersion = "keys_version"
+    /// The number of the last run that was asked for.
+    package static let lastRun = "last_run"
 
     package static func totals(_ database: StoredDatabase) -> String {
         "totals/" + database.rawValue

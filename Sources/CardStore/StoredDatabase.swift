@@ -13,11 +13,24 @@ package enum StoredDatabase: String, CaseIterable {
     case changes
     /// SHA-256 of an API key to ``APIKeyRecord``.
     case keys
+    /// Number (8 bytes, big-endian) to ``StoredRun``.
+    case runs
+    /// Number of the run (8 bytes, big-endian), then of the file (4, big-endian), to
+    /// ``RejectsFile``.
+    case rejects
+    /// Feed and place to ``SourceMark``: what was taken from there already.
+    case sources
     /// Names to small checksummed values: schema, sequence, versions, ``DatabaseTotals``.
     case meta
 
     /// The databases whose entries are counted and digested in `meta`.
-    package static let totalled: [StoredDatabase] = [.cards, .phones, .times, .changes, .keys]
+    package static let totalled: [StoredDatabase] = [
+        .cards, .phones, .times, .changes, .keys, .runs, .rejects, .sources,
+    ]
+
+    /// The databases of ``SealedRecord``s, about feeds and not about cards. They came with schema
+    /// version 2.
+    package static let sealed: [StoredDatabase] = [.runs, .rejects, .sources]
 
     /// The hash of one entry: what a record's checksum and a database's digest are made of.
     package func entryHash(key: RawSpan, value: RawSpan) -> UInt64 {
@@ -38,10 +51,17 @@ package enum StoredDatabase: String, CaseIterable {
             case .times: "times"
             case .changes: "changes"
             case .keys: "keys"
+            case .runs: "runs"
+            case .rejects: "rejects"
+            case .sources: "sources"
             case .meta: "meta"
             }
         return name.withUTF8Buffer { XXH64.hash(RawSpan(_unsafeElements: $0)) }
     }
+}
+
+extension StoredDatabase: Comparable {
+    package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
 
 /// How many entries a database has, and a digest of them that does not depend on their order: the

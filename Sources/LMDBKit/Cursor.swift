@@ -57,6 +57,10 @@ public struct Cursor: ~Copyable {
         try move(MDB_NEXT)
     }
 
+    public mutating func moveToPrevious() throws(LMDBError) -> Bool {
+        try move(MDB_PREV)
+    }
+
     /// Moves to the first entry whose key is not less than `key`.
     public mutating func move(toFirstNotBefore key: RawSpan) throws(LMDBError) -> Bool {
         var found = MDB_val()

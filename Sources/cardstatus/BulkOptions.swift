@@ -1,5 +1,6 @@
 import ArgumentParser
 import CardBulk
+import CardFeeds
 import Foundation
 
 /// The options of `load` and `void` on how they use the machine.

@@ -85,7 +85,7 @@ struct Check: ParsableCommand {
         }
         try output.line(
             "\(report.cards) cards, \(report.events) events, \(report.phones) phones,"
-                + " \(report.changes) changes, \(report.keys) keys:"
+                + " \(report.changes) changes, \(report.keys) keys, \(report.runs) runs:"
                 + (report.findings.isEmpty
                     ? " nothing is wrong" : " \(report.findings.count) problems"))
         return report

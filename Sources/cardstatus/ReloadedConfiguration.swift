@@ -8,6 +8,8 @@ final class ReloadedConfiguration: Sendable {
     private let path: String
     private let command: Serve
     private let configuration: Mutex<CardFeeds.Configuration>
+    /// What runs the feeds, once there is one.
+    private let engine = Mutex<RunEngine?>(nil)
 
     /// - Returns: nil without a configuration file.
     init?(_ settings: Settings, _ command: Serve) throws {
@@ -20,6 +22,11 @@ final class ReloadedConfiguration: Sendable {
     /// As it was read last.
     var current: CardFeeds.Configuration {
         configuration.withLock { $0 }
+    }
+
+    /// Lets a reload change the feeds that are run.
+    func change(_ engine: RunEngine) {
+        self.engine.withLock { $0 = engine }
     }
 
     /// Reads the file, and validates all of it that counts as at a start.
@@ -36,6 +43,7 @@ final class ReloadedConfiguration: Sendable {
                 defer { current = new }
                 return current
             }
+            engine.withLock { $0 }?.replace(feeds: new.feeds)
             let feeds = "read \(new.feeds.profiles.count) feeds"
             let later = Self.settingsOfTheStart(changedFrom: old, to: new)
             guard !later.isEmpty else { return feeds }

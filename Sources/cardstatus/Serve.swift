@@ -1,5 +1,6 @@
 import ArgumentParser
 import CardAPI
+import CardFeeds
 import CardModel
 import CardService
 import CardStore
@@ -173,9 +174,15 @@ struct Serve: AsyncParsableCommand {
                                 store: store, readyWhen: readyWhen,
                                 hooks: ReloadHooks(config: reloading?.prepare),
                                 onEvent: { Self.log($0, logger) })
+                            let engine = RunEngine(
+                                store: store, writer: service.writer,
+                                dataDirectory: store.directory,
+                                feeds: settings.configuration.feeds,
+                                onEvent: { Self.log($0, logger) })
+                            reloading?.change(engine)
                             try await serve(
-                                serverConfiguration, service, access: access, region: region,
-                                logger)
+                                serverConfiguration, service, engine, access: access,
+                                region: region, logger)
                         })
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
@@ -186,15 +193,17 @@ struct Serve: AsyncParsableCommand {
     /// Answers until the program is asked to stop, then stops in order: no new requests, those in
     /// flight finish, then what is queued to be written.
     private func serve(
-        _ configuration: HTTPServer.Configuration, _ service: CardService,
+        _ configuration: HTTPServer.Configuration, _ service: CardService, _ engine: RunEngine,
         access: CardAPI.Access, region: PhoneRegion, _ logger: Logger
     ) async throws {
         service.start()
         let server: HTTPServer
         do {
+            try engine.start()
             server = try self.server(
-                configuration, service, access: access, region: region, logger)
+                configuration, service, engine, access: access, region: region, logger)
         } catch {
+            engine.stop()
             service.stop()
             throw CommandFailure.failed("\(error)")
         }
@@ -206,7 +215,10 @@ struct Serve: AsyncParsableCommand {
         // Stopping waits for threads, which the pool of tasks must not do.
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
+                // First, so that who waits for a run is answered while the server still can.
+                engine.interrupt()
                 server.stop()
+                engine.stop()
                 service.stop()
                 continuation.resume()
             }
@@ -362,6 +374,36 @@ struct Serve: AsyncParsableCommand {
         }
     }
 
+    private static func log(_ event: RunEngine.Event, _ logger: Logger) {
+        switch event {
+        case .started(let run):
+            logger.info("a run began", metadata: metadata(of: run))
+        case .ended(let run):
+            var metadata = metadata(of: run)
+            metadata["state"] = "\(run.state)"
+            metadata["rows"] = "\(run.totals.rows)"
+            metadata["accepted"] = "\(run.totals.counts.accepted)"
+            metadata["rejects"] = "\(run.totals.rejects)"
+            metadata["warnings"] = "\(run.totals.warnings)"
+            if !run.message.isEmpty { metadata["message"] = "\(run.message)" }
+            if run.state == .failed {
+                logger.error("a run failed", metadata: metadata)
+            } else {
+                logger.info("a run ended", metadata: metadata)
+            }
+        case .unclaimed(let path, let reason):
+            logger.notice(
+                "a file in a feeds' folder is left alone",
+                metadata: ["file": "\(path)", "reason": "\(reason)"])
+        case .problem(let what):
+            logger.error("a feed has a problem", metadata: ["error": "\(what)"])
+        }
+    }
+
+    private static func metadata(of run: StoredRun) -> Logger.Metadata {
+        ["run": "\(run.id)", "feed": "\(run.feed)", "source": "\(run.source)"]
+    }
+
     /// What SIGHUP asks for.
     private static func reload(_ service: CardService, _ logger: Logger) {
         do throws(ReloadError) {
@@ -387,7 +429,7 @@ struct Serve: AsyncParsableCommand {
     }
 
     private func server(
-        _ configuration: HTTPServer.Configuration, _ service: CardService,
+        _ configuration: HTTPServer.Configuration, _ service: CardService, _ engine: RunEngine,
         access: CardAPI.Access, region: PhoneRegion, _ logger: Logger
     ) throws -> HTTPServer {
         // The metrics show the server's connections, and the server counts into the metrics.
@@ -397,7 +439,8 @@ struct Serve: AsyncParsableCommand {
             processStatistics: { .current() },
             connections: { running.connections })
         let api = CardAPI(
-            service: service, defaultRegion: region, access: access, metrics: metrics
+            service: service, engine: engine, defaultRegion: region, access: access,
+            metrics: metrics
         ) { route, error in
             logger.error(
                 "an answer could not be read",

@@ -1,3 +1,4 @@
+import CardFeeds
 import CardModel
 import CardService
 import CardStore
@@ -28,6 +29,7 @@ final class APIServer: Sendable {
     let server: HTTPServer
     let metrics: Metrics
     let api: CardAPI
+    let engine: RunEngine
     private let source: Source
     private let directory: ScratchDirectory
     private let problemList: ProblemList
@@ -37,7 +39,7 @@ final class APIServer: Sendable {
     ///   has it open.
     init(
         _ facts: [CardFact], from source: Source = .memory, access: CardAPI.Access = .keysIfAny,
-        region: String = "AE", prepare: (String) throws -> Void = { _ in }
+        region: String = "AE", feeds: FeedSet? = nil, prepare: (String) throws -> Void = { _ in }
     ) throws {
         let directory = try ScratchDirectory()
         do {
@@ -50,8 +52,13 @@ final class APIServer: Sendable {
             workers: 1, version: "0", processStatistics: { MetricsTests.process },
             connections: { Metrics.Connections(open: 1, accepted: 2) })
         let problems = ProblemList()
+        let engine = RunEngine(
+            store: store, writer: service.writer, dataDirectory: directory.path,
+            feeds: try feeds ?? Configuration.builtIn().feeds
+        ) { _ in }
         let api = CardAPI(
-            service: service, defaultRegion: try #require(PhoneRegion(region)), access: access,
+            service: service, engine: engine, defaultRegion: try #require(PhoneRegion(region)),
+            access: access,
             metrics: metrics
         ) { route, error in
             problems.append("\(route.pattern): \(error)")
@@ -64,8 +71,12 @@ final class APIServer: Sendable {
             handler: { api.respond(to: $0, &$1) })
         (self.directory, self.store, self.service) = (directory, store, service)
         (self.metrics, self.api, self.server) = (metrics, api, server)
+        self.engine = engine
         (self.source, problemList) = (source, problems)
-        if source != .store { service.start() }
+        if source != .store {
+            service.start()
+            try engine.start()
+        }
         if source == .memory {
             let isFilled: Bool? = try wait { service.indexedCards == nil ? nil : true }
             try #require(isFilled == true)
@@ -73,8 +84,12 @@ final class APIServer: Sendable {
     }
 
     deinit {
+        engine.interrupt()
         server.stop()
-        if source != .store { service.stop() }
+        if source != .store {
+            engine.stop()
+            service.stop()
+        }
     }
 
     /// What the API has told the log.

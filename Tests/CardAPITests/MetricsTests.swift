@@ -23,7 +23,8 @@ struct MetricsTests {
         let store = try CardStore(directory: directory.path, create: true)
         _ = try store.commit([try Samples.facts()])
         let service = try CardService(store: store) { _ in }
-        let bytes = metrics.text(service: service, statistics: try store.statistics())
+        let bytes = metrics.text(
+            service: service, statistics: try store.statistics(), feeds: [])
         withExtendedLifetime(directory) {}
         return try PrometheusText(bytes)
     }

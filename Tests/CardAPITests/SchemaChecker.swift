@@ -30,6 +30,10 @@ struct SchemaChecker {
                 for (index, element) in value.elements.enumerated() {
                     found += try findings(element, argument, at: "\(place)[\(index)]")
                 }
+            case "additionalProperties":
+                for (name, member) in value.members {
+                    found += try findings(member, argument, at: "\(place).\(name)")
+                }
             case "oneOf":
                 let fitting = try argument.elements.filter {
                     try findings(value, $0, at: place).isEmpty

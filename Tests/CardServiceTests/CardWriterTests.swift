@@ -265,4 +265,31 @@ struct CardWriterTests {
         #expect(try store.statistics().cards == 900)
         #expect(try store.check().findings == [])
     }
+
+    /// A change that is not about cards runs on the writer's thread and gives back what it made;
+    /// one that fails cleanly leaves the writer writing; behind a stop nothing is taken.
+    @Test func perform_runsOnTheWritersThread() throws {
+        let scratch = try ScratchDirectory()
+        let store = try CardStore(directory: scratch.path, create: true, mapSizeBytes: 1 << 20)
+        let writer = CardWriter(store: store)
+        let thread = OSThread { writer.run(follow: {}) }
+        let id = try writer.perform { store in
+            try store.addRun {
+                StoredRun(id: $0, feed: "f", way: .pull, source: "s", requestedAt: 1)
+            }.id
+        }
+        #expect(id == 1)
+        let damage = StoreError.damaged(database: "runs", what: "so to say")
+        #expect(throws: WriteError.store(damage)) {
+            try writer.perform { _ in throw damage }
+        }
+        #expect(try writer.perform { try $0.run(1)?.feed } == "f")
+        #expect(writer.failure == nil)
+        #expect(throws: WriteError.store(.failed("no"))) {
+            try writer.perform { _ in throw StoreError.failed("no") }
+        }
+        #expect(throws: WriteError.store(.failed("no"))) { try writer.perform { _ in } }
+        writer.stop()
+        thread.join()
+    }
 }

@@ -143,14 +143,14 @@ struct CardStoreTests {
     @Test(arguments: [false, true])
     func init_refusesALaterSchema(_ create: Bool) throws {
         let fixture = try StoreFixture()
-        try fixture.writeMeta(MetaValue.schema, [2])
+        try fixture.writeMeta(MetaValue.schema, [3])
         let error = #expect(throws: StoreError.self) {
             try fixture.reopen()
         }
-        #expect(error == .schema(found: 2, supported: 1))
+        #expect(error == .schema(found: 3, supported: 2))
         #expect(
             error?.description
-                == "the store has schema version 2, and this program reads version 1;"
+                == "the store has schema version 3, and this program reads version 2;"
                 + " use the version of cardstatus that wrote it")
     }
 

@@ -1,0 +1,2 @@
+// Swift can call all that is used of it.
+#include <expat.h>
