@@ -14,6 +14,15 @@ let settings: [SwiftSetting] =
     ]
     + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
 
+// Scripts/fuzz sets this: libFuzzer, which the runner calls, is linked in its build only.
+let withFuzzRunner = Context.environment["CARDSTATUS_FUZZ"] == "1"
+
+let fuzzRunner: [Target] = [
+    .executableTarget(
+        name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/FuzzRunner",
+        swiftSettings: settings)
+]
+
 let package = Package(
     name: "cardstatus",
     products: [
@@ -120,6 +129,17 @@ let package = Package(
 
         // What several test targets use.
         .target(name: "CardTesting", path: "Tests/CardTesting", swiftSettings: settings),
+        // What is fuzzed (Scripts/fuzz), and the tests that replay what was found.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "CardTesting", "CardAPI", "CardCSV", "CardFeeds", "CardModel", "CardService",
+                "CardStore", "HTTPFront",
+            ],
+            path: "Tests/FuzzTargets", swiftSettings: settings),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["FuzzTargets"], exclude: ["Corpus"],
+            swiftSettings: settings),
         .testTarget(
             name: "LMDBKitTests", dependencies: ["LMDBKit", "CardTesting"],
             swiftSettings: settings),
@@ -193,6 +213,6 @@ let package = Package(
             name: "EndToEnd",
             dependencies: ["CardTesting", "cardstatus", "CardModel", "CardStore", "LMDBKit"],
             swiftSettings: settings),
-    ],
+    ] + (withFuzzRunner ? fuzzRunner : []),
     swiftLanguageModes: [.v6]
 )

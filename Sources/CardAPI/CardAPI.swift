@@ -191,7 +191,8 @@ public final class CardAPI: Sendable {
     /// The same, before it is time to say anything.
     private func isAdmitted(_ request: borrowing Request, to route: Route) -> Bool {
         guard let role = route.role else { return true }
-        return keyCheck.admission(of: request, to: role) == .granted
+        if case .granted = keyCheck.admission(of: request, to: role) { return true }
+        return false
     }
 
     // MARK: Look-ups

@@ -276,7 +276,12 @@ enum OpenAPI {
                     "name": "cursor",
                     "in": "query",
                     "description": "`next` of the page before, as it is.",
-                    "schema": {"$ref": "#/components/schemas/EventCursor"}
+                    "schema": {
+                      "oneOf": [
+                        {"$ref": "#/components/schemas/EventCursor"},
+                        {"type": "string", "maxLength": 0}
+                      ]
+                    }
                   }
                 ],
                 "responses": {
@@ -385,7 +390,12 @@ enum OpenAPI {
                     "in": "query",
                     "description": "`next` of the page before, as it is, with the other \
         parameters as they were.",
-                    "schema": {"$ref": "#/components/schemas/EventPosition"}
+                    "schema": {
+                      "oneOf": [
+                        {"$ref": "#/components/schemas/EventPosition"},
+                        {"type": "string", "maxLength": 0}
+                      ]
+                    }
                   }
                 ],
                 "responses": {
@@ -1191,7 +1201,7 @@ enum OpenAPI {
                 "in": "query",
                 "description": "The country, by its ISO 3166-1 code of two letters, from which \
         a phone without a country code is dialled. Without it, the server's default region.",
-                "schema": {"type": "string", "pattern": "^[A-Za-z]{2}$"},
+                "schema": {"type": "string", "pattern": "^([A-Za-z]{2})?$"},
                 "example": "AE"
               }
             },
@@ -1724,6 +1734,8 @@ enum OpenAPI {
               "BatchRequest": {
                 "description": "At least one of the members; no others. 10,000 keys in all.",
                 "type": "object",
+                "minProperties": 1,
+                "additionalProperties": false,
                 "properties": {
                   "card_ids": {"type": "array", "maxItems": 10000, "items": {"type": "string"}},
                   "phones": {"type": "array", "maxItems": 10000, "items": {"type": "string"}}

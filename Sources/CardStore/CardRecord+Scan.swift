@@ -2,7 +2,7 @@ internal import CardModel
 internal import Glibc
 
 /// What one card calls for in the databases beside `cards`.
-struct CardExpectation {
+package struct CardExpectation {
     var checksum: UInt64 = 0
     var events = 0
     /// The hash of its entry in `phones`, when it has one.
@@ -19,7 +19,7 @@ struct CardExpectation {
 /// Whatever does not pass is looked at by ``CardRecord`` itself, which says what is wrong with it,
 /// or that nothing is. Changes together with ``CardRecord``, ``TimeKey``, ``PhoneKey`` and
 /// `EventIdentity.stableHash`; tests hold them against each other.
-struct CardRecordScan: ~Copyable {
+package struct CardRecordScan: ~Copyable {
     private static let eventHeadSize = 10
     private let cardsSeed = StoredDatabase.cards.nameHash
     private let phonesSeed = StoredDatabase.phones.nameHash
@@ -27,6 +27,8 @@ struct CardRecordScan: ~Copyable {
     /// Where keys and identities are put together: seconds, status, count, feed and reference at
     /// most.
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 512, alignment: 16)
+
+    package init() {}
 
     deinit { scratch.deallocate() }
 
@@ -42,7 +44,7 @@ struct CardRecordScan: ~Copyable {
     }
 
     /// nil when the record does not pass. `key` must be a canonical card ID.
-    func scan(_ value: RawSpan, key: RawSpan) -> CardExpectation? {
+    package func scan(_ value: RawSpan, key: RawSpan) -> CardExpectation? {
         value.withUnsafeBytes { value in key.withUnsafeBytes { scan(value, $0) } }
     }
 

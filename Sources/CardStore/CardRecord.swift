@@ -69,7 +69,7 @@ package struct CardRecord: ~Escapable, ~Copyable {
     }
 
     /// Lends the current state; nil when the card has none.
-    func withView<R>(
+    package func withView<R>(
         id: CardID, _ body: (borrowing CardView) throws -> R
     ) throws -> R? {
         guard hasState else { return nil }

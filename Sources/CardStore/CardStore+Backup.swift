@@ -81,9 +81,7 @@ extension CardStore {
     private static func backupPath(_ destination: String) throws(StoreError) -> String {
         if destination.hasSuffix(".mdb") { return destination }
         var status = stat()
-        if mkdir(destination, 0o700) != 0, errno != EEXIST {
-            throw .inaccessible(path: destination, reason: String(cString: strerror(errno)))
-        }
+        _ = try PartialFile.makeFolder(destination)
         guard stat(destination, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             throw .inaccessible(
                 path: destination, reason: "it is no directory, nor does its name end in .mdb")

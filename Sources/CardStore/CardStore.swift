@@ -60,6 +60,7 @@ public final class CardStore: Sendable {
     ) throws(StoreError) {
         self.directory = directory
         try Self.prepare(directory, create: create)
+        if create { try Self.makeIfMissing(in: directory, mapSizeBytes: mapSizeBytes) }
         // Opening it would wait until then, without a word.
         if EnvironmentLock.isHeld(in: directory) { throw .beingRebuilt(directory: directory) }
         do {
@@ -70,6 +71,18 @@ public final class CardStore: Sendable {
             databases = try Self.openDatabases(environment, directory: directory, create: create)
         } catch {
             throw Self.storeError(error, directory: directory)
+        }
+    }
+
+    /// Makes a store in place, in a folder that is nobody else's.
+    init(making folder: String, mapSizeBytes: Int) throws(StoreError) {
+        directory = folder
+        do {
+            environment = try Environment(
+                path: folder, options: .init(mapSizeBytes: mapSizeBytes))
+            databases = try Self.openDatabases(environment, directory: folder, create: true)
+        } catch {
+            throw Self.storeError(error, directory: folder)
         }
     }
 
@@ -86,10 +99,8 @@ public final class CardStore: Sendable {
         }
     }
 
-    private static func prepare(_ directory: String, create: Bool) throws(StoreError) {
-        if create, mkdir(directory, 0o700) != 0, errno != EEXIST {
-            throw .inaccessible(path: directory, reason: String(cString: strerror(errno)))
-        }
+    static func prepare(_ directory: String, create: Bool) throws(StoreError) {
+        if create { _ = try PartialFile.makeFolder(directory) }
         var status = stat()
         if !create, stat(directory + "/data.mdb", &status) != 0 {
             // ENOENT is the usual mistake; whatever else it is must not read as "no store".

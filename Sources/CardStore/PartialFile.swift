@@ -112,12 +112,36 @@ public final class PartialFile: @unchecked Sendable {
         guard fsync(descriptor) == 0 else { throw failure(folder) }
     }
 
+    /// Makes a folder for the owner's eyes, durably, and says so; false when there is one.
+    static func makeFolder(_ path: String) throws(StoreError) -> Bool {
+        guard mkdir(path, 0o700) == 0 else {
+            if errno == EEXIST { return false }
+            throw failure(path)
+        }
+        let descriptor = Glibc.open(path + "/..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor < 0, errno == EACCES {
+            // Whoever may make names in a folder need not be able to open it. This waits for all.
+            Glibc.sync()
+            return true
+        }
+        guard descriptor >= 0 else { throw failure(path) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw failure(path) }
+        return true
+    }
+
+    /// Whether there is anything of that name; what cannot be looked at is there.
+    static func exists(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 || errno != ENOENT
+    }
+
     static func folder(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    private static func failure(_ path: String) -> StoreError {
+    static func failure(_ path: String) -> StoreError {
         .inaccessible(path: path, reason: String(cString: strerror(errno)))
     }
 }

@@ -35,24 +35,22 @@ public final class StoreRestore {
         directory: String, mapSizeBytes: Int = CardStore.defaultMapSizeBytes
     ) throws(StoreError) {
         self.directory = directory
-        madeDirectory = mkdir(directory, 0o700) == 0
-        if !madeDirectory, errno != EEXIST {
-            throw .inaccessible(path: directory, reason: String(cString: strerror(errno)))
-        }
-        if Self.exists(directory + "/" + Self.dataFileName) {
+        madeDirectory = try PartialFile.makeFolder(directory)
+        if PartialFile.exists(directory + "/" + Self.dataFileName) {
             throw .storeExists(directory: directory)
         }
         lock = try ServerLock(directory: directory)
         let folder = directory + "/" + Self.folderName
-        try Self.removeFolder(folder)
-        store = try CardStore(directory: folder, create: true, mapSizeBytes: mapSizeBytes)
+        try CardStore.removeFolder(folder)
+        _ = try PartialFile.makeFolder(folder)
+        store = try CardStore(making: folder, mapSizeBytes: mapSizeBytes)
     }
 
     deinit {
         guard !isFinished else { return }
         store = nil
         do {
-            try Self.removeFolder(folder)
+            try CardStore.removeFolder(folder)
         } catch {
             // The next restore removes it, or says why that cannot be.
         }
@@ -117,23 +115,6 @@ public final class StoreRestore {
         }
         isFinished = true
         try PartialFile.syncFolder(of: path)
-        try Self.removeFolder(folder)
-    }
-
-    private static func exists(_ path: String) -> Bool {
-        var status = stat()
-        return lstat(path, &status) == 0 || errno != ENOENT
-    }
-
-    /// Removes what a restore made there, and nothing else.
-    private static func removeFolder(_ folder: String) throws(StoreError) {
-        for name in [dataFileName, "lock.mdb"] {
-            guard unlink(folder + "/" + name) == 0 || errno == ENOENT || errno == ENOTDIR else {
-                throw .inaccessible(path: folder, reason: String(cString: strerror(errno)))
-            }
-        }
-        guard rmdir(folder) == 0 || errno == ENOENT else {
-            throw .inaccessible(path: folder, reason: String(cString: strerror(errno)))
-        }
+        try CardStore.removeFolder(folder)
     }
 }

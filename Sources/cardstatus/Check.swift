@@ -6,8 +6,9 @@ struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Verify everything in a store, and name what is wrong.",
         discussion: """
-            Reads every record, in one snapshot, also beside a running server. Ends with status 1 \
-            when anything is wrong.
+            Reads every page and every record, in snapshots, also beside a running server. Ends \
+            with status 1 when anything is wrong. Pages come first: when one is damaged, records \
+            are read for --repair only, since LMDB trusts its pages and may end the process.
 
             --repair makes anew what follows from whole records of cards: the tables of phones and \
             times, states, counts and digests, and the change log. It says what it will do, does \
@@ -53,12 +54,13 @@ struct Check: ParsableCommand {
         let lock =
             repair ? try ServerLock(directory: settings.dataDirectory(store.dataDir)) : nil
         defer { withExtendedLifetime(lock) {} }
+        var output = ResultOutput.standardOutput()
+        try checkPages(settings, &output)
         let store = try self.store.openStore(settings, create: false)
         // Not beside a repair, which holds the server's lock itself.
         let givingWay = repair ? nil : GivingWay(toServerOf: store.directory)
         defer { givingWay?.end() }
         let threads = givingWay?.priority.isIdle == true ? 1 : CardStore.checkThreads
-        var output = ResultOutput.standardOutput()
         var report = try Self.check(store, threads, &output)
         if repair, !report.findings.isEmpty {
             try Self.tell(report.repairPlan, &output, dropsDamaged: dropDamaged)
@@ -68,6 +70,21 @@ struct Check: ParsableCommand {
         }
         try output.finish()
         if !report.findings.isEmpty { throw CommandFailure.failed(nil) }
+    }
+
+    /// LMDB's own pages come first: it would follow a damaged one wherever that leads.
+    private func checkPages(_ settings: Settings, _ output: inout ResultOutput) throws {
+        let damage = try CardStore.pageDamage(
+            in: settings.dataDirectory(store.dataDir),
+            mapSizeBytes: settings.mapSizeBytes(store.mapSize))
+        for line in damage { try output.line("wrong: \(line)") }
+        // Whatever comes of it, this much has been said.
+        if !damage.isEmpty { try output.finish() }
+        guard damage.isEmpty || repair else {
+            throw CommandFailure.failed(
+                "pages of the data file are damaged, so that nothing else was looked at: better"
+                    + " restore a backup; 'check --repair' saves what can still be read")
+        }
     }
 
     private static func check(
