@@ -69,7 +69,8 @@ final class RunningEngine: Sendable {
         let run = try waitFor {
             try engine.run(id).flatMap { $0.state.isFinal && !$0.hasFilesToClear ? $0 : nil }
         }
-        return try #require(run, "run \(id): \(String(describing: try engine.run(id)))")
+        let last = try engine.run(id)
+        return try #require(run, "run \(id): \(String(describing: last))")
     }
 
     /// The newest run of a feed that has ended, and comes behind a number.

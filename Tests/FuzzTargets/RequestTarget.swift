@@ -1,4 +1,5 @@
 internal import CardAPI
+internal import CardFeeds
 internal import CardModel
 internal import CardService
 internal import CardStore
@@ -71,8 +72,13 @@ enum RequestTarget {
                     residentBytes: 0, anonymousBytes: 0, cpuSeconds: 0, startSeconds: 0,
                     openFiles: 0)
             }, connections: { Metrics.Connections(open: 0, accepted: 0) })
+        // Feeds are not run: requests are what is fuzzed.
+        let engine = RunEngine(
+            store: store, writer: service.writer, dataDirectory: directory.path,
+            feeds: try Configuration.builtIn().feeds
+        ) { _ in }
         let api = CardAPI(
-            service: service, defaultRegion: region, access: .everybody, metrics: metrics
+            service: service, engine: engine, defaultRegion: region, access: .everybody, metrics: metrics
         ) { route, error in
             preconditionFailure("\(route.pattern) failed: \(error)")
         }

@@ -8,14 +8,20 @@ struct TurnTakingTests {
     @Test func requestsWait_whileTheyAreSeveral() {
         let turns = TurnTaking()
         for _ in 0..<200 {
-            #expect(turns.shouldWait())
+            let waits = turns.shouldWait()
+            #expect(waits)
             turns.hasWaited(inFlight: TurnTaking.crowdMin)
         }
         for _ in 0..<3 {
-            #expect(turns.shouldWait())
+            let waits = turns.shouldWait()
+            #expect(waits)
             turns.hasWaited(inFlight: 1)
-            for _ in 0..<TurnTaking.restCount { #expect(!turns.shouldWait()) }
+            for _ in 0..<TurnTaking.restCount {
+                let waitsAfterOneAlone = turns.shouldWait()
+                #expect(!waitsAfterOneAlone)
+            }
         }
-        #expect(turns.shouldWait())
+        let waitsAgain = turns.shouldWait()
+        #expect(waitsAgain)
     }
 }
