@@ -100,11 +100,11 @@ final class IndexFollower: @unchecked Sendable {
     @discardableResult
     func follow() -> Bool {
         guard let index else { return false }
-        // The ID is read before the snapshot is taken: a commit between the two is seen twice,
-        // which does no harm, rather than never.
-        let transactionID = store.lastTransactionID
-        guard transactionID != seenTransactionID else { return true }
         do {
+            // The ID is read before the snapshot is taken: a commit between the two is seen twice,
+            // which does no harm, rather than never.
+            let transactionID = try store.snapshotTransactionID()
+            guard transactionID != seenTransactionID else { return true }
             try store.applyChanges(to: index, after: &appliedSequence)
             seenTransactionID = transactionID
             return true

@@ -230,6 +230,13 @@ public final class CardStore: Sendable {
     /// Changes with every commit of any process. Cheap enough to poll: no transaction is opened.
     public var lastTransactionID: Int { environment.lastTransactionID }
 
+    /// The ID of the commit that a snapshot taken now shows. Behind ``lastTransactionID`` while
+    /// another process is between writing a commit and letting readers have it, which lasts as long
+    /// as it waits for the disk, or for the processor. Costs no more than a read transaction.
+    public func snapshotTransactionID() throws -> Int {
+        try read { $0.id }
+    }
+
     /// What the store holds and uses.
     public struct Statistics: Sendable {
         public let cards: Int

@@ -21,7 +21,8 @@ enum DiskSpace {
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_size > 0 else { return false }
         if status.st_blocks * 512 >= status.st_size { return true }
-        return posix_fallocate(descriptor, 0, status.st_size) == 0
+        // Not posix_fallocate, which writes where the file system cannot: others have it mapped.
+        return fallocate(descriptor, 0, 0, status.st_size) == 0
     }
 
     /// Bytes that are free for this process where `directory` lies; nil when that cannot be asked.
