@@ -110,7 +110,7 @@ public final class CardStore: Sendable {
         // LMDB maps the lock file, and touching a page of a map for which the disk has no room ends
         // the process. Whoever opens the store second sees to it that the file has all its blocks,
         // so that it can be opened, looked at and served also once the disk is full.
-        if !DiskSpace.allocate(directory + "/lock.mdb"), DiskSpace.isUsedUp(of: directory) {
+        if !EnvironmentLock.allocateFile(in: directory), DiskSpace.isUsedUp(of: directory) {
             throw .diskFull(directory: directory)
         }
     }

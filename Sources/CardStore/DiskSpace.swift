@@ -12,19 +12,6 @@ enum DiskSpace {
         return UInt(status.f_bavail) * UInt(status.f_frsize) < leastBytes
     }
 
-    /// Gives a file all blocks that its size calls for; false when it is not there, empty, or there
-    /// is no room. The process must not have it open: closing it would drop its locks.
-    static func allocate(_ path: String) -> Bool {
-        let descriptor = open(path, O_RDWR | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_size > 0 else { return false }
-        if status.st_blocks * 512 >= status.st_size { return true }
-        // Not posix_fallocate, which writes where the file system cannot: others have it mapped.
-        return fallocate(descriptor, 0, 0, status.st_size) == 0
-    }
-
     /// Bytes that are free for this process where `directory` lies; nil when that cannot be asked.
     static func availableBytes(of directory: String) -> Int? {
         var status = statvfs()

@@ -1,3 +1,4 @@
+internal import CLMDB
 internal import Glibc
 
 /// Keeps everybody out of an environment, so that its data file can be replaced.
@@ -51,6 +52,18 @@ public struct EnvironmentLock: ~Copyable {
         guard fcntl(descriptor, ofdGetLock, &lock) == 0 else { return false }
         // fcntl(2): of a lock that belongs to an open file description, the process is -1.
         return CInt(lock.l_type) != CInt(F_UNLCK) && lock.l_pid == -1
+    }
+
+    /// Gives the lock file all blocks that its size calls for; false when it is not there yet, empty,
+    /// or there is no room. The process must not have the environment open.
+    public static func allocateFile(in directory: String) -> Bool {
+        let descriptor = open(directory + "/lock.mdb", O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_size > 0 else { return false }
+        if status.st_blocks * 512 >= status.st_size { return true }
+        return shim_allocate(descriptor, status.st_size) == 0
     }
 
     /// Tells those who wait for this lock the last transaction of the new file, since who opens an
