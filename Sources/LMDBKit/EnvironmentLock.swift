@@ -54,8 +54,8 @@ public struct EnvironmentLock: ~Copyable {
         return CInt(lock.l_type) != CInt(F_UNLCK) && lock.l_pid == -1
     }
 
-    /// Gives the lock file all blocks that its size calls for; false when it is not there yet, empty,
-    /// or there is no room. The process must not have the environment open.
+    /// Gives the lock file all blocks that its size calls for; false when it is not there yet,
+    /// empty, or there is no room. The process must not have the environment open.
     public static func allocateFile(in directory: String) -> Bool {
         let descriptor = open(directory + "/lock.mdb", O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { return false }
