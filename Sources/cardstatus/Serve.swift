@@ -117,6 +117,13 @@ struct Serve: AsyncParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
+            "The directory that POST /api/admin/backup writes below; without it there are none "
+                + "[$CARDSTATUS_BACKUP_DIR].", valueName: "dir"))
+    var backupDir: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
             "If the store has no key, create one and write it to this new file, mode 0600 "
                 + "[$CARDSTATUS_FIRST_KEY_FILE].", valueName: "file"))
     var firstKeyFile: String?
@@ -155,6 +162,7 @@ struct Serve: AsyncParsableCommand {
         let serverConfiguration = try configuration(settings, logger)
         let readyWhen = try settings.readyWhen(readyWhen)
         let reloading = try ReloadedConfiguration(settings, self)
+        let backupDirectory = backupDir ?? settings.variable("CARDSTATUS_BACKUP_DIR")
 
         let store = try self.store.openStore(settings, create: true)
         let lock = try locked(store)
@@ -172,6 +180,7 @@ struct Serve: AsyncParsableCommand {
                             let service = try CardService(
                                 store: store, readyWhen: readyWhen,
                                 hooks: ReloadHooks(config: reloading?.prepare),
+                                backupDirectory: backupDirectory,
                                 onEvent: { Self.log($0, logger) })
                             try await serve(
                                 serverConfiguration, service, access: access, region: region,
@@ -191,8 +200,9 @@ struct Serve: AsyncParsableCommand {
     ) async throws {
         service.start()
         let server: HTTPServer
+        let api: CardAPI
         do {
-            server = try self.server(
+            (server, api) = try self.server(
                 configuration, service, access: access, region: region, logger)
         } catch {
             service.stop()
@@ -206,6 +216,7 @@ struct Serve: AsyncParsableCommand {
         // Stopping waits for threads, which the pool of tasks must not do.
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
+                api.stop()
                 server.stop()
                 service.stop()
                 continuation.resume()
@@ -320,7 +331,7 @@ struct Serve: AsyncParsableCommand {
     ) throws -> CardAPI.Access {
         if isInsecure {
             logger.warning(
-                "everybody who can reach this server can read all cards: insecure is set")
+                "everybody who can reach this server can read and write: insecure is set")
             return .everybody
         }
         guard let exposed = addresses.first(where: { !$0.isLocal }) else { return .keysIfAny }
@@ -388,7 +399,7 @@ struct Serve: AsyncParsableCommand {
     private func server(
         _ configuration: HTTPServer.Configuration, _ service: CardService,
         access: CardAPI.Access, region: PhoneRegion, _ logger: Logger
-    ) throws -> HTTPServer {
+    ) throws -> (HTTPServer, CardAPI) {
         // The metrics show the server's connections, and the server counts into the metrics.
         let running = WeakServer()
         let metrics = Metrics(
@@ -410,7 +421,7 @@ struct Serve: AsyncParsableCommand {
             onCompleted: metrics.count,
             handler: { api.respond(to: $0, &$1) })
         running.set(server)
-        return server
+        return (server, api)
     }
 }
 
@@ -428,12 +439,13 @@ private final class WeakServer: Sendable {
 
     var connections: Metrics.Connections {
         guard let server = reference.withLock({ $0.server }) else {
-            return Metrics.Connections(open: 0, accepted: 0)
+            return Metrics.Connections(open: 0, accepted: 0, suspended: 0)
         }
         let counters = (0..<server.workerCount).map(server.counters(ofWorker:))
         return Metrics.Connections(
             open: counters.reduce(0) { $0 + $1.connectionsOpen },
-            accepted: counters.reduce(0) { $0 + $1.connectionsAccepted })
+            accepted: counters.reduce(0) { $0 + $1.connectionsAccepted },
+            suspended: server.suspendedConnections)
     }
 }
 
