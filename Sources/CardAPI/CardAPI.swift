@@ -22,8 +22,10 @@ public final class CardAPI: Sendable {
     let engine: RunEngine
     let defaultRegion: PhoneRegion
     let keyCheck: KeyCheck
-    private let metrics: Metrics
+    let metrics: Metrics
     let onProblem: @Sendable (Route, any Error) -> Void
+    let intake: EventIntake
+    let followers: ChangeFollowers
     private let router = Route.router()
     let prepared: PreparedProblems
     private let cardReply: ReplyTemplate
@@ -45,6 +47,8 @@ public final class CardAPI: Sendable {
         keyCheck = KeyCheck(service: service, access: access)
         self.metrics = metrics
         self.onProblem = onProblem
+        intake = EventIntake(service: service, onProblem: onProblem)
+        followers = ChangeFollowers(service: service) { onProblem(.changes, $0) }
         prepared = PreparedProblems(workers: metrics.workers)
         cardReply = CardAPI.template(200, "application/json", workers: metrics.workers)
         notModified = CardAPI.template(304, nil, workers: metrics.workers)
@@ -57,6 +61,11 @@ public final class CardAPI: Sendable {
             workers: workers, status: status, contentType: contentType,
             headers: [("Cache-Control", "private, no-cache")], varying: "ETag",
             valueCount: EntityTag.byteCount)
+    }
+
+    /// Answers those that wait for changes, so that they need not be waited for.
+    public func stop() {
+        followers.stop()
     }
 
     /// Answers a request; the reply is tagged with its ``Route``.
@@ -109,10 +118,8 @@ public final class CardAPI: Sendable {
             Problem.bodyTooLarge.write(to: &reply)
         case .busy:
             Problem.busy.write(to: &reply)
-            reply.addHeader("Retry-After", "1")
         case .overdue, .stopping:
-            Problem.notReady("\(refusal.detail)").write(to: &reply)
-            reply.addHeader("Retry-After", "1")
+            Problem.late("\(refusal.detail)").write(to: &reply)
         case .unanswered:
             Problem.failed.write(to: &reply)
         default:
@@ -137,6 +144,12 @@ public final class CardAPI: Sendable {
             case .health: Self.json("{\"status\":\"ok\"}", &reply)
             case .ready: ready(request, &reply)
             case .metrics: try metricsText(&reply)
+            case .addEvents: try write(.add, request, &reply)
+            case .voidEvents: try write(.void, request, &reply)
+            case .changes: try changes(request, &reply)
+            case .reload: try reload(request, &reply)
+            case .backup: try backup(request, &reply)
+            case .stats: try stats(&reply)
             case .openAPI: contract(request, &reply)
             case .feeds: feeds(&reply)
             case .refreshFeed:
@@ -404,10 +417,12 @@ public final class CardAPI: Sendable {
         reply.contentType = "application/json"
         reply.body.raw("{\"status\":\"ready\",\"answers_from\":")
         if service.indexedCards == nil {
-            reply.body.raw("\"store\"}")
+            reply.body.raw("\"store\"")
         } else {
-            reply.body.raw("\"memory\"}")
+            reply.body.raw("\"memory\"")
         }
+        reply.body.fill(service.fillProgress)
+        reply.body.raw("}")
     }
 
     private func contract(_ request: borrowing Request, _ reply: inout Reply) {

@@ -1,6 +1,7 @@
 internal import CardFeeds
 internal import CardService
 internal import CardStore
+internal import HTTPFront
 internal import Synchronization
 
 /// Counts and times of requests by route and status, and the text that Prometheus reads.
@@ -12,7 +13,8 @@ internal import Synchronization
 public final class Metrics: @unchecked Sendable {
     /// Statuses counted by themselves; others are `other`.
     static let statuses = [
-        200, 202, 304, 400, 401, 403, 404, 405, 413, 415, 429, 500, 502, 503, 507,
+        200, 201, 202, 304, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 500, 502, 503,
+        507,
     ]
     /// Upper bounds of the histogram's buckets.
     static let bucketBoundsMicros: [UInt64] = [
@@ -58,10 +60,13 @@ public final class Metrics: @unchecked Sendable {
     public struct Connections: Sendable {
         public var open: Int
         public var accepted: Int
+        /// Those whose answer is waited for.
+        public var suspended: Int
 
-        public init(open: Int, accepted: Int) {
+        public init(open: Int, accepted: Int, suspended: Int) {
             self.open = open
             self.accepted = accepted
+            self.suspended = suspended
         }
     }
 
@@ -101,21 +106,25 @@ public final class Metrics: @unchecked Sendable {
     static func index(ofStatus status: Int) -> Int {
         switch status {
         case 200: 0
-        case 202: 1
-        case 304: 2
-        case 400: 3
-        case 401: 4
-        case 403: 5
-        case 404: 6
-        case 405: 7
-        case 413: 8
-        case 415: 9
-        case 429: 10
-        case 500: 11
-        case 502: 12
-        case 503: 13
-        case 507: 14
-        default: 15
+        case 201: 1
+        case 202: 2
+        case 304: 3
+        case 400: 4
+        case 401: 5
+        case 403: 6
+        case 404: 7
+        case 405: 8
+        case 409: 9
+        case 410: 10
+        case 413: 11
+        case 415: 12
+        case 422: 13
+        case 429: 14
+        case 500: 15
+        case 502: 16
+        case 503: 17
+        case 507: 18
+        default: 19
         }
     }
 
@@ -153,6 +162,9 @@ public final class Metrics: @unchecked Sendable {
         text.counter(
             "cardstatus_http_connections_accepted_total", "Connections accepted.",
             connections.accepted)
+        text.gauge(
+            "cardstatus_http_connections_suspended", "Connections whose answer is waited for.",
+            connections.suspended)
         text.gauge("cardstatus_cards", "Cards in the store.", statistics.cards)
         text.gauge("cardstatus_events", "Events in the store, void ones too.", statistics.events)
         text.gauge(
@@ -160,6 +172,7 @@ public final class Metrics: @unchecked Sendable {
         text.gauge(
             "cardstatus_index_cards", "Cards in memory; absent while answers come from the store.",
             service.indexedCards)
+        appendFills(service, to: &text)
         text.gauge(
             "cardstatus_ready", "1 when the server should get requests.",
             service.unreadiness == nil ? 1 : 0)
@@ -179,13 +192,16 @@ public final class Metrics: @unchecked Sendable {
 
     private func appendRequests(to text: inout MetricsText) {
         let requests = "cardstatus_http_requests_total"
-        text.family(requests, "counter", "Requests answered, by matched route and status.")
+        text.family(requests, "counter", "Requests answered, by method, matched route and status.")
         for route in Route.allCases {
             for index in 0...Self.statuses.count {
                 let count = total(route, index)
                 guard count > 0 else { continue }
                 let status = index < Self.statuses.count ? "\(Self.statuses[index])" : "other"
-                text.sample(requests, ["route": route.pattern, "status": status], Double(count))
+                let labels: KeyValuePairs = [
+                    "method": Self.method(route), "route": route.pattern, "status": status,
+                ]
+                text.sample(requests, labels, Double(count))
             }
         }
         let duration = "cardstatus_http_request_duration_seconds"
@@ -201,14 +217,62 @@ public final class Metrics: @unchecked Sendable {
                 let bound =
                     index < Self.bucketBoundsMicros.count
                     ? "\(Double(Self.bucketBoundsMicros[index]) / 1e6)" : "+Inf"
-                text.sample(
-                    duration + "_bucket", ["route": route.pattern, "le": bound],
-                    Double(cumulative))
+                let labels: KeyValuePairs = [
+                    "method": Self.method(route), "route": route.pattern, "le": bound,
+                ]
+                text.sample(duration + "_bucket", labels, Double(cumulative))
             }
+            let labels: KeyValuePairs = [
+                "method": Self.method(route), "route": route.pattern,
+            ]
             text.sample(
-                duration + "_sum", ["route": route.pattern],
-                Double(total(route, Self.sumIndex)) / 1e9)
-            text.sample(duration + "_count", ["route": route.pattern], Double(cumulative))
+                duration + "_sum", labels, Double(total(route, Self.sumIndex)) / 1e9)
+            text.sample(duration + "_count", labels, Double(cumulative))
+        }
+    }
+
+    /// The label of a route's method: HEAD counts as GET.
+    private static func method(_ route: Route) -> String {
+        route == .unmatched ? "any" : "\(route.method.name)"
+    }
+
+    private func appendFills(_ service: CardService, to text: inout MetricsText) {
+        let fill = service.fillProgress
+        text.gauge(
+            "cardstatus_fill_running", "1 while an index is being filled.", fill == nil ? 0 : 1)
+        text.gauge(
+            "cardstatus_fill_cards", "Cards read by the fill that runs.", fill?.cards)
+        text.gauge(
+            "cardstatus_fill_cards_total", "Cards that the fill that runs has to read.",
+            fill?.cardsTotal)
+        let seconds = "cardstatus_last_fill_seconds"
+        text.family(seconds, "gauge", "How long the last fill took.")
+        if let last = service.lastFillSeconds { text.sample(seconds, [:], last) }
+        let reloads = "cardstatus_reloads_total"
+        text.family(reloads, "counter", "Reloads that were asked for, by what became of them.")
+        for (outcome, count) in service.reloadCounts {
+            text.sample(reloads, ["outcome": outcome], Double(count))
+        }
+        text.gauge(
+            "cardstatus_writes_queued", "Events and voids that wait to be written.",
+            service.writer.queuedFacts)
+    }
+
+    /// What the process holds, for who asks for it in JSON.
+    func appendMemory(to json: inout ByteBuffer) {
+        let process = processStatistics()
+        json.object("memory") { json in
+            json.member("resident_bytes", process.residentBytes)
+            json.member("anonymous_bytes", process.anonymousBytes)
+        }
+    }
+
+    func appendConnections(to json: inout ByteBuffer) {
+        let connections = connections()
+        json.object("connections") { json in
+            json.member("open", connections.open)
+            json.member("accepted", connections.accepted)
+            json.member("suspended", connections.suspended)
         }
     }
 

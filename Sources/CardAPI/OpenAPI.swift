@@ -36,6 +36,8 @@ enum OpenAPI {
           "tags": [
             {"name": "Cards", "description": "Look-ups."},
             {"name": "Feeds", "description": "Where reports come from, and what became of them."},
+            {"name": "Events", "description": "Saying what happened, and following it."},
+            {"name": "Administration", "description": "For who runs the server."},
             {"name": "Server", "description": "The state of the server itself."}
           ],
           "paths": {
@@ -340,6 +342,86 @@ enum OpenAPI {
               }
             },
             "/api/events": {
+              "post": {
+                "operationId": "addEvents",
+                "tags": ["Events"],
+                "summary": "Say what happened to cards",
+                "description": "One event, or an array of up to 10,000; the body has at most 4 \
+        MiB. All of it is checked first: if anything is wrong nothing is written, and `errors` \
+        says what. The answer comes when the events are durable and look-ups see them. An event \
+        that is known already changes nothing, so a request whose answer was lost, or that got \
+        503, can be sent again. A phone that cannot be used costs the event its phone and gives a \
+        warning. Which feed an event belongs to is part of its identity.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [{"$ref": "#/components/parameters/Region"}],
+                "requestBody": {
+                  "required": true,
+                  "content": {
+                    "application/json": {
+                      "schema": {
+                        "oneOf": [
+                          {"$ref": "#/components/schemas/NewEvent"},
+                          {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": 10000,
+                            "items": {"$ref": "#/components/schemas/NewEvent"}
+                          }
+                        ]
+                      },
+                      "example": {
+                        "card_id": "ZYW8827",
+                        "status": "returned",
+                        "occurred_at": "2023-11-20T13:30:00+04:00",
+                        "phone": "0585949014",
+                        "comment": "Moved away",
+                        "reference": "R-17"
+                      }
+                    }
+                  }
+                },
+                "responses": {
+                  "200": {
+                    "description": "All of it was known already.",
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/Written"},
+                        "example": {
+                          "sequence": 4,
+                          "accepted": 0,
+                          "duplicates": 1,
+                          "beyond_limit": 0,
+                          "warnings": {"count": 0, "first": []}
+                        }
+                      }
+                    }
+                  },
+                  "201": {
+                    "description": "It is written.",
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/Written"},
+                        "example": {
+                          "sequence": 4,
+                          "accepted": 1,
+                          "duplicates": 0,
+                          "beyond_limit": 0,
+                          "warnings": {"count": 0, "first": []}
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "413": {"$ref": "#/components/responses/TooManyItems"},
+                  "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
+                  "422": {"$ref": "#/components/responses/InvalidItems"},
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "503": {"$ref": "#/components/responses/NotWritten"},
+                  "507": {"$ref": "#/components/responses/NoRoom"}
+                }
+              },
               "get": {
                 "operationId": "findEvents",
                 "tags": ["Cards"],
@@ -518,6 +600,264 @@ enum OpenAPI {
                 }
               }
             },
+            "/api/events/void": {
+              "post": {
+                "operationId": "voidEvents",
+                "tags": ["Events"],
+                "summary": "Undo events",
+                "description": "An item is the identity of an event, as the history shows it: \
+        the event is undone for good, whether it came before or comes later. Otherwise as \
+        `POST /api/events`.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [{"$ref": "#/components/parameters/Region"}],
+                "requestBody": {
+                  "required": true,
+                  "content": {
+                    "application/json": {
+                      "schema": {
+                        "oneOf": [
+                          {"$ref": "#/components/schemas/EventIdentity"},
+                          {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": 10000,
+                            "items": {"$ref": "#/components/schemas/EventIdentity"}
+                          }
+                        ]
+                      },
+                      "example": {
+                        "card_id": "ZYW8827",
+                        "status": "delivered",
+                        "occurred_at": "2023-11-13T09:34:56Z",
+                        "feed": "delivered",
+                        "reference": "A883"
+                      }
+                    }
+                  }
+                },
+                "responses": {
+                  "200": {
+                    "description": "All of it was undone already.",
+                    "content": {
+                      "application/json": {"schema": {"$ref": "#/components/schemas/Written"}}
+                    }
+                  },
+                  "201": {
+                    "description": "It is undone.",
+                    "content": {
+                      "application/json": {"schema": {"$ref": "#/components/schemas/Written"}}
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "413": {"$ref": "#/components/responses/TooManyItems"},
+                  "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
+                  "422": {"$ref": "#/components/responses/InvalidItems"},
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "503": {"$ref": "#/components/responses/NotWritten"},
+                  "507": {"$ref": "#/components/responses/NoRoom"}
+                }
+              }
+            },
+            "/api/changes": {
+              "get": {
+                "operationId": "getChanges",
+                "tags": ["Events"],
+                "summary": "Which cards have changed since",
+                "description": "One entry for each commit that changed a card, in order. With \
+        `wait`, a request for which there is nothing yet is answered as soon as there is, within \
+        20 ms or, when thousands wait, a second. The log is kept for a day and ten million \
+        entries at least.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [
+                  {
+                    "name": "since",
+                    "in": "query",
+                    "description": "`next` of the answer before, or `sequence` of a write; \
+        entries behind it are wanted.",
+                    "schema": {"type": "integer", "minimum": 0, "default": 0}
+                  },
+                  {
+                    "name": "wait",
+                    "in": "query",
+                    "description": "Seconds to wait for a change.",
+                    "schema": {"type": "integer", "minimum": 0, "maximum": 60, "default": 0}
+                  },
+                  {
+                    "name": "limit",
+                    "in": "query",
+                    "description": "Entries in the answer, at most.",
+                    "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1000}
+                  }
+                ],
+                "responses": {
+                  "200": {
+                    "description": "The changes; none when there were none in that time.",
+                    "headers": {
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Vary": {"$ref": "#/components/headers/Vary"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/Changes"},
+                        "example": {
+                          "changes": [
+                            {"sequence": 1, "card_id": "ZYW7631"},
+                            {"sequence": 2, "card_id": "ZYW8827"},
+                            {"sequence": 3, "card_id": "ZYW8890"}
+                          ],
+                          "next": 3
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "410": {"$ref": "#/components/responses/ChangesGone"},
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "503": {"$ref": "#/components/responses/Busy"}
+                }
+              }
+            },
+            "/api/admin/reload": {
+              "post": {
+                "operationId": "reload",
+                "tags": ["Administration"],
+                "summary": "Load again while look-ups go on",
+                "description": "Settings and keys are read and checked first, and put into \
+        effect only when all of them are valid. Then the index is filled anew beside the old one \
+        and takes its place. The answer comes at the end and says what each step did.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [
+                  {
+                    "name": "scope",
+                    "in": "query",
+                    "description": "What to load: the configuration file, the API keys, the TLS \
+        certificates, the index in memory, or all that the server has.",
+                    "schema": {
+                      "type": "string",
+                      "enum": ["config", "keys", "certs", "index", "all"],
+                      "default": "all"
+                    }
+                  }
+                ],
+                "responses": {
+                  "200": {
+                    "description": "It is done.",
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/ReloadReport"},
+                        "example": {
+                          "steps": [
+                            {
+                              "name": "keys",
+                              "milliseconds": 0.1,
+                              "detail": "read 2 API keys",
+                              "cards": null,
+                              "bytes": null
+                            }
+                          ],
+                          "milliseconds": 0.1
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "409": {"$ref": "#/components/responses/Conflict"},
+                  "422": {"$ref": "#/components/responses/Invalid"},
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "503": {"$ref": "#/components/responses/Busy"}
+                }
+              }
+            },
+            "/api/admin/backup": {
+              "post": {
+                "operationId": "backUp",
+                "tags": ["Administration"],
+                "summary": "Copy the store, consistently, while it is served",
+                "description": "The copy goes into a new directory of that name below the \
+        server's `--backup-dir`, and can then be given as a data directory. It holds everything, \
+        API keys too, and has its name only when it is whole and durable. The answer comes at the \
+        end.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [
+                  {
+                    "name": "name",
+                    "in": "query",
+                    "required": true,
+                    "description": "The directory's name.",
+                    "schema": {
+                      "type": "string",
+                      "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+                    },
+                    "example": "monday"
+                  },
+                  {
+                    "name": "verify",
+                    "in": "query",
+                    "description": "Check the copy before it gets its name.",
+                    "schema": {"type": "boolean", "default": true}
+                  }
+                ],
+                "responses": {
+                  "201": {
+                    "description": "It is made.",
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/Backup"},
+                        "example": {
+                          "name": "monday",
+                          "path": "/backups/monday/data.mdb",
+                          "bytes": 57344,
+                          "milliseconds": 12.5,
+                          "compacted": true,
+                          "verified": true
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "409": {"$ref": "#/components/responses/Conflict"},
+                  "422": {"$ref": "#/components/responses/Invalid"},
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "503": {"$ref": "#/components/responses/Busy"},
+                  "507": {"$ref": "#/components/responses/NoRoom"}
+                }
+              }
+            },
+            "/api/admin/stats": {
+              "get": {
+                "operationId": "getStatistics",
+                "tags": ["Administration"],
+                "summary": "What memory, store and index hold",
+                "security": [{"bearer": []}, {"header": []}],
+                "responses": {
+                  "200": {
+                    "description": "The numbers.",
+                    "headers": {
+                      "Vary": {"$ref": "#/components/headers/Vary"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/Statistics"}
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
             "/api/health": {
               "get": {
                 "operationId": "getHealth",
@@ -553,7 +893,7 @@ enum OpenAPI {
                     "content": {
                       "application/json": {
                         "schema": {"$ref": "#/components/schemas/Readiness"},
-                        "example": {"status": "ready", "answers_from": "memory"}
+                        "example": {"status": "ready", "answers_from": "memory", "fill": null}
                       }
                     }
                   },
@@ -615,6 +955,7 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"}
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                 }
               }
             },
@@ -648,6 +989,7 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
@@ -699,6 +1041,7 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
@@ -735,6 +1078,7 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
@@ -771,6 +1115,7 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
@@ -807,6 +1152,7 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
@@ -843,6 +1189,7 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
@@ -871,6 +1218,7 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "502": {
                     "description": "Some were not; `detail` names them. What was accepted \
@@ -982,6 +1330,7 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -1043,6 +1392,7 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownRun"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
@@ -1091,6 +1441,7 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownRun"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"}
@@ -1246,6 +1597,11 @@ enum OpenAPI {
                 "required": true,
                 "schema": {"type": "string"},
                 "example": "GET, HEAD"
+              },
+              "RetryAfter": {
+                "description": "Seconds after which to try again.",
+                "schema": {"type": "string", "pattern": "^[0-9]+$"},
+                "example": "1"
               },
               "WWWAuthenticate": {
                 "description": "How to send a key.",
@@ -1403,6 +1759,141 @@ enum OpenAPI {
                       "title": "Unsupported media type",
                       "status": 415,
                       "detail": "Content-Type must be application/json or text/plain, in UTF-8."
+                    }
+                  }
+                }
+              },
+              "TooManyItems": {
+                "description": "The request has more than 10,000 items, or the body is too large.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:body-too-large",
+                      "title": "Body too large",
+                      "status": 413,
+                      "detail": "A request has at most 10000 items."
+                    }
+                  }
+                }
+              },
+              "InvalidItems": {
+                "description": "The request is JSON, and something is wrong with its \
+        items: nothing was written. `errors` lists the first hundred.",
+                "headers": {
+                  "Vary": {"$ref": "#/components/headers/Vary"},
+                  "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"}
+                },
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:invalid",
+                      "title": "Invalid",
+                      "status": 422,
+                      "detail": "Nothing was written: 1 things are wrong with the items.",
+                      "errors": {
+                        "count": 1,
+                        "first": [
+                          {"index": 0, "field": "occurred_at", "reason": "it is required"}
+                        ]
+                      }
+                    }
+                  }
+                }
+              },
+              "Invalid": {
+                "description": "What the call would put into effect is not valid, or there is \
+        no such thing; nothing was changed.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:invalid",
+                      "title": "Invalid",
+                      "status": 422,
+                      "detail": "Nothing was changed: the server has no certificates."
+                    }
+                  }
+                }
+              },
+              "Conflict": {
+                "description": "Another call of the kind is under way, or the name is taken. \
+        Nothing was done.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:conflict",
+                      "title": "Conflict",
+                      "status": 409,
+                      "detail": "Another backup is being made."
+                    }
+                  }
+                }
+              },
+              "ChangesGone": {
+                "description": "The log no longer reaches back to `since`, or never came \
+        there. `oldest` is its first number.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:changes-gone",
+                      "title": "Changes gone",
+                      "status": 410,
+                      "detail": "The change log does not reach from there to here; it begins at \
+        21. Read what you need anew, then follow it from there.",
+                      "oldest": 21
+                    }
+                  }
+                }
+              },
+              "NotWritten": {
+                "description": "The writer's queue is full (`busy`: nothing was written), the \
+        answer took too long (`not-ready`: it may still happen), or writing has failed for good \
+        (`writing-stopped`). Sending the same again is safe.",
+                "headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:busy",
+                      "title": "Busy",
+                      "status": 503,
+                      "detail": "The server has more work than it can take; Retry-After says when \
+        to ask again."
+                    }
+                  }
+                }
+              },
+              "Busy": {
+                "description": "More is waited for than the server allows, or the server stops.",
+                "headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:busy",
+                      "title": "Busy",
+                      "status": 503,
+                      "detail": "The server has more work than it can take; Retry-After says when \
+        to ask again."
+                    }
+                  }
+                }
+              },
+              "NoRoom": {
+                "description": "The store's map, or the disk, has no room: nothing was written. \
+        Writing comes back by itself when there is room.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:no-room",
+                      "title": "No room",
+                      "status": 507,
+                      "detail": "Nothing was written: there is no space left on the disk of 'data'."
                     }
                   }
                 }
@@ -1961,13 +2452,281 @@ enum OpenAPI {
               },
               "Readiness": {
                 "type": "object",
-                "required": ["status", "answers_from"],
+                "required": ["status", "answers_from", "fill"],
                 "properties": {
                   "status": {"type": "string", "enum": ["ready"]},
+                  "fill": {"$ref": "#/components/schemas/FillOrNull"},
                   "answers_from": {
                     "description": "Both give the same answers, memory sooner.",
                     "type": "string",
                     "enum": ["store", "memory"]
+                  }
+                }
+              },
+              "FillOrNull": {
+                "description": "How far the filling of an index in memory is; null when none \
+        is filled.",
+                "type": ["object", "null"],
+                "required": ["cards", "cards_total", "seconds", "seconds_left"],
+                "properties": {
+                  "cards": {"type": "integer", "minimum": 0},
+                  "cards_total": {"type": "integer", "minimum": 0},
+                  "seconds": {"type": "number", "minimum": 0},
+                  "seconds_left": {"type": ["number", "null"], "minimum": 0}
+                }
+              },
+              "FeedName": {
+                "type": "string",
+                "pattern": "^[a-z0-9-]{1,32}$"
+              },
+              "EventIdentity": {
+                "description": "What makes two events the same. Other members are refused.",
+                "type": "object",
+                "required": ["card_id", "status", "occurred_at"],
+                "additionalProperties": false,
+                "properties": {
+                  "card_id": {"$ref": "#/components/schemas/WrittenCardID"},
+                  "status": {"$ref": "#/components/schemas/Status"},
+                  "occurred_at": {"$ref": "#/components/schemas/WrittenTime"},
+                  "feed": {
+                    "description": "Without it: `api`.",
+                    "$ref": "#/components/schemas/FeedName"
+                  },
+                  "reference": {"type": ["string", "null"], "maxLength": 64}
+                }
+              },
+              "NewEvent": {
+                "description": "What happened to a card. Other members are refused, and null is \
+        as good as nothing.",
+                "type": "object",
+                "required": ["card_id", "status", "occurred_at"],
+                "additionalProperties": false,
+                "properties": {
+                  "card_id": {"$ref": "#/components/schemas/WrittenCardID"},
+                  "status": {"$ref": "#/components/schemas/Status"},
+                  "occurred_at": {"$ref": "#/components/schemas/WrittenTime"},
+                  "feed": {
+                    "description": "Without it: `api`.",
+                    "$ref": "#/components/schemas/FeedName"
+                  },
+                  "reference": {
+                    "description": "The sender's own name of the event, in at most 64 bytes.",
+                    "type": ["string", "null"],
+                    "maxLength": 64
+                  },
+                  "phone": {
+                    "description": "As people write it; a form without a country code is \
+        dialled from `region`.",
+                    "type": ["string", "null"]
+                  },
+                  "comment": {
+                    "description": "At most 1,024 bytes.",
+                    "type": ["string", "null"],
+                    "maxLength": 1024
+                  }
+                }
+              },
+              "WrittenTime": {
+                "description": "ISO 8601 with `Z` or an offset, from 2000 to 2099. A fraction of \
+        a second is cut off.",
+                "type": "string",
+                "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.*$"
+              },
+              "ItemProblems": {
+                "description": "How many, and the first hundred of them.",
+                "type": "object",
+                "required": ["count", "first"],
+                "properties": {
+                  "count": {"type": "integer", "minimum": 0},
+                  "first": {
+                    "type": "array",
+                    "maxItems": 100,
+                    "items": {"$ref": "#/components/schemas/ItemProblem"}
+                  }
+                }
+              },
+              "ItemProblem": {
+                "type": "object",
+                "required": ["index", "field", "reason"],
+                "properties": {
+                  "index": {
+                    "description": "The item's place in the request, from 0.",
+                    "type": "integer",
+                    "minimum": 0
+                  },
+                  "field": {
+                    "description": "Null when it is the item as a whole.",
+                    "type": ["string", "null"]
+                  },
+                  "reason": {"type": "string", "minLength": 1}
+                }
+              },
+              "Written": {
+                "type": "object",
+                "required": ["sequence", "accepted", "duplicates", "beyond_limit", "warnings"],
+                "properties": {
+                  "sequence": {
+                    "description": "The last number of the change log when it was durable.",
+                    "type": "integer",
+                    "minimum": 0
+                  },
+                  "accepted": {
+                    "description": "Items that added something.",
+                    "type": "integer",
+                    "minimum": 0
+                  },
+                  "duplicates": {
+                    "description": "Items that were known already.",
+                    "type": "integer",
+                    "minimum": 0
+                  },
+                  "beyond_limit": {
+                    "description": "Items older than the 512 events that their card keeps.",
+                    "type": "integer",
+                    "minimum": 0
+                  },
+                  "warnings": {"$ref": "#/components/schemas/ItemProblems"}
+                }
+              },
+              "Changes": {
+                "type": "object",
+                "required": ["changes", "next"],
+                "properties": {
+                  "changes": {
+                    "type": "array",
+                    "maxItems": 1000,
+                    "items": {"$ref": "#/components/schemas/Change"}
+                  },
+                  "next": {
+                    "description": "What to give as `since` next.",
+                    "type": "integer",
+                    "minimum": 0
+                  }
+                }
+              },
+              "Change": {
+                "type": "object",
+                "required": ["sequence", "card_id"],
+                "properties": {
+                  "sequence": {"type": "integer", "minimum": 1},
+                  "card_id": {"$ref": "#/components/schemas/CardID"}
+                }
+              },
+              "ReloadReport": {
+                "type": "object",
+                "required": ["steps", "milliseconds"],
+                "properties": {
+                  "steps": {
+                    "type": "array",
+                    "items": {"$ref": "#/components/schemas/ReloadStep"}
+                  },
+                  "milliseconds": {"type": "number", "minimum": 0}
+                }
+              },
+              "ReloadStep": {
+                "type": "object",
+                "required": ["name", "milliseconds", "detail", "cards", "bytes"],
+                "properties": {
+                  "name": {
+                    "type": "string",
+                    "enum": [
+                      "config", "certs", "keys", "index_fill", "index_catch_up", "index_swap",
+                      "index_release"
+                    ]
+                  },
+                  "milliseconds": {"type": "number", "minimum": 0},
+                  "detail": {"type": "string", "minLength": 1},
+                  "cards": {
+                    "description": "Where the step is about cards.",
+                    "type": ["integer", "null"],
+                    "minimum": 0
+                  },
+                  "bytes": {
+                    "description": "Memory that it took or gave back.",
+                    "type": ["integer", "null"],
+                    "minimum": 0
+                  }
+                }
+              },
+              "Backup": {
+                "type": "object",
+                "required": ["name", "path", "bytes", "milliseconds", "compacted", "verified"],
+                "properties": {
+                  "name": {"type": "string", "minLength": 1},
+                  "path": {"description": "The data file.", "type": "string", "minLength": 1},
+                  "bytes": {"type": "integer", "minimum": 0},
+                  "milliseconds": {"type": "number", "minimum": 0},
+                  "compacted": {"type": "boolean"},
+                  "verified": {"type": "boolean"}
+                }
+              },
+              "Statistics": {
+                "type": "object",
+                "required": ["memory", "store", "index", "fill", "writer", "connections"],
+                "properties": {
+                  "memory": {
+                    "type": "object",
+                    "required": ["resident_bytes", "anonymous_bytes"],
+                    "properties": {
+                      "resident_bytes": {"type": "integer", "minimum": 0},
+                      "anonymous_bytes": {"type": "integer", "minimum": 0}
+                    }
+                  },
+                  "store": {
+                    "type": "object",
+                    "required": [
+                      "cards", "events", "phones", "last_sequence", "changes", "used_bytes",
+                      "map_bytes"
+                    ],
+                    "properties": {
+                      "cards": {"type": "integer", "minimum": 0},
+                      "events": {"type": "integer", "minimum": 0},
+                      "phones": {"type": "integer", "minimum": 0},
+                      "last_sequence": {"type": "integer", "minimum": 0},
+                      "changes": {
+                        "description": "Entries that the change log has.",
+                        "type": "integer",
+                        "minimum": 0
+                      },
+                      "used_bytes": {"type": "integer", "minimum": 0},
+                      "map_bytes": {"type": "integer", "minimum": 0}
+                    }
+                  },
+                  "index": {
+                    "description": "Null while answers come from the store.",
+                    "type": ["object", "null"],
+                    "required": [
+                      "cards", "table_bytes", "record_bytes", "free_bytes", "retired_bytes"
+                    ],
+                    "properties": {
+                      "cards": {"type": "integer", "minimum": 0},
+                      "table_bytes": {"type": "integer", "minimum": 0},
+                      "record_bytes": {"type": "integer", "minimum": 0},
+                      "free_bytes": {"type": "integer", "minimum": 0},
+                      "retired_bytes": {"type": "integer", "minimum": 0}
+                    }
+                  },
+                  "fill": {"$ref": "#/components/schemas/FillOrNull"},
+                  "writer": {
+                    "type": "object",
+                    "required": ["queued", "queue_limit", "failure"],
+                    "properties": {
+                      "queued": {"type": "integer", "minimum": 0},
+                      "queue_limit": {"type": "integer", "minimum": 0},
+                      "failure": {
+                        "description": "Why writing has stopped for good.",
+                        "type": ["string", "null"]
+                      }
+                    }
+                  },
+                  "connections": {
+                    "type": "object",
+                    "required": ["open", "accepted", "suspended"],
+                    "properties": {
+                      "open": {"type": "integer", "minimum": 0},
+                      "accepted": {"type": "integer", "minimum": 0},
+                      "suspended": {"type": "integer", "minimum": 0}
+                    }
                   }
                 }
               },
@@ -1992,16 +2751,29 @@ enum OpenAPI {
                       "urn:cardstatus:problem:too-many-requests",
                       "urn:cardstatus:problem:failed",
                       "urn:cardstatus:problem:not-ready",
-                      "urn:cardstatus:problem:busy"
+                      "urn:cardstatus:problem:busy",
+                      "urn:cardstatus:problem:conflict",
+                      "urn:cardstatus:problem:invalid",
+                      "urn:cardstatus:problem:changes-gone",
+                      "urn:cardstatus:problem:no-room",
+                      "urn:cardstatus:problem:writing-stopped"
                     ]
                   },
                   "title": {"type": "string", "minLength": 1},
                   "status": {
                     "description": "The answer's status.",
                     "type": "integer",
-                    "enum": [400, 401, 403, 404, 405, 413, 415, 429, 500, 503]
+                    "enum": [
+                      400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 500, 502, 503, 507
+                    ]
                   },
-                  "detail": {"type": "string", "minLength": 1}
+                  "detail": {"type": "string", "minLength": 1},
+                  "errors": {"$ref": "#/components/schemas/ItemProblems"},
+                  "oldest": {
+                    "description": "The first number of the change log.",
+                    "type": "integer",
+                    "minimum": 1
+                  }
                 }
               }
             }

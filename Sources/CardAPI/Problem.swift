@@ -7,6 +7,12 @@ struct Problem {
     let type: StaticString
     let title: StaticString
     let detail: String
+    /// When it is worth while to try again.
+    var retryAfterSeconds: Int?
+    /// What is wrong with the items of a write.
+    var errors: ItemProblems?
+    /// The first number that the change log still has.
+    var oldest: UInt64?
 
     init(status: Int, type: StaticString, title: StaticString, detail: String) {
         self.status = status
@@ -64,7 +70,7 @@ struct Problem {
         }
     }
 
-    private static func tooLarge(_ what: String) -> Problem {
+    static func tooLarge(_ what: String) -> Problem {
         Problem(
             status: bodyTooLarge.status, type: bodyTooLarge.type, title: bodyTooLarge.title,
             detail: what)
@@ -74,6 +80,10 @@ struct Problem {
         status: 415, type: "urn:cardstatus:problem:unsupported-media-type",
         title: "Unsupported media type",
         detail: "Content-Type must be application/json or text/plain, in UTF-8.")
+
+    static let onlyJSON = Problem(
+        status: 415, type: unsupportedMediaType.type, title: unsupportedMediaType.title,
+        detail: "Content-Type must be application/json, in UTF-8.")
 
     static let failed = Problem(
         status: 500, type: "urn:cardstatus:problem:failed", title: "The server failed",
@@ -89,9 +99,14 @@ struct Problem {
         status: 429, type: "urn:cardstatus:problem:too-many-requests", title: "Too many requests",
         detail: "This client asks more often than it may; Retry-After says when to ask again.")
 
-    static let busy = Problem(
-        status: 503, type: "urn:cardstatus:problem:busy", title: "Busy",
-        detail: "The server has more work than it can take; Retry-After says when to ask again.")
+    static let busy: Problem = {
+        var problem = Problem(
+            status: 503, type: "urn:cardstatus:problem:busy", title: "Busy",
+            detail: "The server has more work than it can take; Retry-After says when to ask"
+                + " again.")
+        problem.retryAfterSeconds = 1
+        return problem
+    }()
 
     /// Says the problem instead of whatever the reply said before.
     func write(to reply: inout Reply) {
@@ -106,7 +121,10 @@ struct Problem {
         reply.body.integer(status)
         reply.body.raw(",\"detail\":")
         reply.body.string(detail)
+        if let errors { reply.body.object("errors") { errors.append(to: &$0) } }
+        if let oldest { reply.body.member("oldest", Int(clamping: oldest)) }
         reply.body.raw("}")
+        if let retryAfterSeconds { reply.addHeader("Retry-After", text: "\(retryAfterSeconds)") }
     }
 }
 
@@ -141,9 +159,6 @@ struct PreparedProblems {
             Problem.tooManyRequests.write(to: &$0)
             $0.addHeader("Retry-After", "1")
         }
-        busy = PreparedReply(workers: workers) {
-            Problem.busy.write(to: &$0)
-            $0.addHeader("Retry-After", "1")
-        }
+        busy = PreparedReply(workers: workers) { Problem.busy.write(to: &$0) }
     }
 }

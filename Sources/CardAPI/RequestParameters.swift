@@ -46,6 +46,31 @@ struct RequestParameters {
         return number
     }
 
+    /// A whole number; nil when it is not given.
+    func whole(
+        _ name: StaticString, in range: ClosedRange<UInt64>
+    ) throws(Failure) -> UInt64? {
+        guard let text = try text(name) else { return nil }
+        guard text.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }),
+            let value = UInt64(String(decoding: text, as: UTF8.self)), range.contains(value)
+        else {
+            let limit = range.upperBound < 1 << 53 ? " to \(range.upperBound)" : ""
+            throw Failure(
+                "The parameter '\(name)' must be a whole number from \(range.lowerBound)\(limit)"
+                    + (limit.isEmpty ? " on." : "."))
+        }
+        return value
+    }
+
+    func flag(_ name: StaticString, default fallback: Bool) throws(Failure) -> Bool {
+        guard let text = try text(name) else { return fallback }
+        switch String(decoding: text, as: UTF8.self) {
+        case "true": return true
+        case "false": return false
+        default: throw Failure("The parameter '\(name)' is true or false.")
+        }
+    }
+
     /// A card ID as people write it. A look-up stores nothing, so an ID that looks like a payment
     /// card's number may be asked for.
     static func card(_ text: [UInt8], called name: StaticString) throws(Failure) -> CardID {

@@ -26,6 +26,12 @@ public enum Route: Int, CaseIterable, Sendable {
     case runs
     case run
     case rejects
+    case addEvents
+    case voidEvents
+    case changes
+    case reload
+    case backup
+    case stats
 
     /// The pattern in the router, the OpenAPI document and metric labels; never a path itself,
     /// which may hold a card ID.
@@ -53,6 +59,12 @@ public enum Route: Int, CaseIterable, Sendable {
         case .runs: "/api/runs"
         case .run: "/api/runs/{run_id}"
         case .rejects: "/api/runs/{run_id}/rejects"
+        case .addEvents: "/api/events"
+        case .voidEvents: "/api/events/void"
+        case .changes: "/api/changes"
+        case .reload: "/api/admin/reload"
+        case .backup: "/api/admin/backup"
+        case .stats: "/api/admin/stats"
         }
     }
 
@@ -60,7 +72,7 @@ public enum Route: Int, CaseIterable, Sendable {
     var method: HTTPMethod {
         switch self {
         case .batch, .refreshFeed, .uploadFile, .refreshPickup, .refreshDeliveryExceptions,
-            .refreshDelivered, .refreshReturned, .ingest:
+            .refreshDelivered, .refreshReturned, .ingest, .addEvents, .voidEvents, .reload, .backup:
             .post
         default: .get
         }
@@ -78,7 +90,12 @@ public enum Route: Int, CaseIterable, Sendable {
     }
 
     /// The largest body that is read. Routes that read none take a small one and let it be.
-    var bodyBytesMax: Int { self == .batch ? 4 << 20 : Self.ignoredBodyBytesMax }
+    var bodyBytesMax: Int {
+        switch self {
+        case .batch, .addEvents, .voidEvents: 4 << 20
+        default: Self.ignoredBodyBytesMax
+        }
+    }
 
     static let ignoredBodyBytesMax = 64 << 10
 
@@ -88,11 +105,16 @@ public enum Route: Int, CaseIterable, Sendable {
         case .card, .cards, .batch, .cardStatus, .metrics: .lookup
         case .history, .events: .agent
         case .feeds, .refreshFeed, .uploadFile, .refreshPickup, .refreshDeliveryExceptions,
-            .refreshDelivered, .refreshReturned, .ingest, .runs, .run, .rejects:
+            .refreshDelivered, .refreshReturned, .ingest, .runs, .run, .rejects, .addEvents,
+            .voidEvents, .changes:
             .ingest
+        case .reload, .backup, .stats: .admin
         case .unmatched, .health, .ready, .openAPI: nil
         }
     }
+
+    /// Whether the route needs a key where keys are in use.
+    public var needsKey: Bool { role != nil }
 
     /// The router of all routes.
     static func router() -> Router {

@@ -6,6 +6,26 @@ struct ReloadQueue: Sendable {
     var job: ReloadJob?
     var isRunning = false
     var isStopping = false
+    var counts = ReloadCounts()
+}
+
+/// What became of the reloads that were asked for.
+struct ReloadCounts: Sendable {
+    var done = 0
+    var refused = 0
+    var invalid = 0
+    var failed = 0
+
+    mutating func count(_ result: Result<ReloadReport, ReloadError>) {
+        switch result {
+        case .success: done += 1
+        case .failure(.invalid): invalid += 1
+        case .failure(.alreadyReloading), .failure(.alreadyFilling),
+            .failure(.nothingToReload), .failure(.stopping):
+            refused += 1
+        case .failure(.failed): failed += 1
+        }
+    }
 }
 
 struct ReloadJob: Sendable {
@@ -28,6 +48,18 @@ extension CardService {
         _ scope: ReloadScope,
         completion: @escaping @Sendable (Result<ReloadReport, ReloadError>) -> Void
     ) throws(ReloadError) {
+        do throws(ReloadError) {
+            try ask(scope, completion)
+        } catch {
+            reloads.withLock { $0.counts.count(.failure(error)) }
+            throw error
+        }
+    }
+
+    private func ask(
+        _ scope: ReloadScope,
+        _ completion: @escaping @Sendable (Result<ReloadReport, ReloadError>) -> Void
+    ) throws(ReloadError) {
         if scope.subtracting(unavailable).isEmpty {
             throw .nothingToReload(
                 reason: scope.contains(.config)
@@ -48,6 +80,15 @@ extension CardService {
     /// Whether a reload is under way.
     public var isReloading: Bool {
         reloads.withLock { $0.isRunning }
+    }
+
+    /// How often reloads ended in which way.
+    public var reloadCounts: KeyValuePairs<String, Int> {
+        let counts = reloads.withLock { $0.counts }
+        return [
+            "done": counts.done, "refused": counts.refused, "invalid": counts.invalid,
+            "failed": counts.failed,
+        ]
     }
 
     private var unavailable: ReloadScope {
@@ -75,7 +116,10 @@ extension CardService {
                 result = .failure(error)
             }
             // Whoever hears of the end may ask for the next.
-            reloads.withLock { $0.isRunning = false }
+            reloads.withLock { queue in
+                queue.isRunning = false
+                queue.counts.count(result)
+            }
             job.completion(result)
         }
     }

@@ -1,6 +1,7 @@
 internal import CardIndex
 public import CardModel
 public import CardStore
+internal import Glibc
 internal import Synchronization
 
 /// The one owner of a served store: the index in memory that answers, the writer that changes,
@@ -15,13 +16,18 @@ public final class CardService: Sendable {
     let filler: IndexFiller
     let hooks: ReloadHooks
     let reloads = Monitor(ReloadQueue())
+    let backupDirectory: String?
+    let backups = Mutex(BackupState())
 
     private let follower: IndexFollower
     private let readyWhen: ReadyWhen
     private let wasFilled = Atomic<Bool>(false)
+    private let lastFillNanos = Atomic<Int>(0)
     private let threads = Mutex<[OSThread]>([])
     private let keySet: KeySet
     private let onEvent: @Sendable (Event) -> Void
+    private let trimmer = Mutex(ChangeTrimmer())
+    private let sequence: SequenceWatch
 
     /// What an operator may want to know while the service runs.
     public enum Event: Sendable {
@@ -44,24 +50,29 @@ public final class CardService: Sendable {
 
     /// - Parameters:
     ///   - hooks: how ``reload(_:completion:)`` reads what the service does not know of.
+    ///   - backupDirectory: where ``backUp(as:verifies:completion:)`` writes; nil for nowhere.
     ///   - onEvent: called from the service's own threads.
     public convenience init(
         store: CardStore, readyWhen: ReadyWhen = .store, hooks: ReloadHooks = ReloadHooks(),
+        backupDirectory: String? = nil,
         onEvent: @escaping @Sendable (Event) -> Void
     ) throws {
         try self.init(
-            store: store, readyWhen: readyWhen, hooks: hooks, fillRetryDelayMs: 1_000...60_000,
-            onEvent: onEvent)
+            store: store, readyWhen: readyWhen, hooks: hooks, backupDirectory: backupDirectory,
+            fillRetryDelayMs: 1_000...60_000, onEvent: onEvent)
     }
 
     /// - Parameter fillRetryDelayMs: after the first fill that failed, and at most.
     init(
         store: CardStore, readyWhen: ReadyWhen, hooks: ReloadHooks,
-        fillRetryDelayMs: ClosedRange<Int>, onEvent: @escaping @Sendable (Event) -> Void
+        backupDirectory: String? = nil, fillRetryDelayMs: ClosedRange<Int>,
+        onEvent: @escaping @Sendable (Event) -> Void
     ) throws {
         self.store = store
         self.readyWhen = readyWhen
         self.hooks = hooks
+        self.backupDirectory = backupDirectory
+        sequence = SequenceWatch(store: store)
         self.onEvent = onEvent
         follower = IndexFollower(store: store) { onEvent(.problem($0)) }
         filler = IndexFiller(store: store, retryDelayMs: fillRetryDelayMs) { failure, delayMs in
@@ -95,6 +106,7 @@ public final class CardService: Sendable {
         reloads.withLock { $0.isStopping = true }
         filler.stop()
         writer.stop()
+        stopBackups()
         let threads = threads.withLock { threads in
             defer { threads = [] }
             return threads
@@ -119,6 +131,23 @@ public final class CardService: Sendable {
         if !follower.follow(), hadIndex { onEvent(.indexStale) }
         if let filled = filler.take() { adopt(filled) }
         if !follower.isPublished { filler.startIfDue(priority: fillPriority) }
+        do {
+            try sequence.look()
+            try trimmer.withLock { trimmer throws in
+                try trimmer.run(store, nowSeconds: UInt64(max(Glibc.time(nil), 0)))
+            }
+        } catch {
+            if let error = error as? StoreError, !error.isContained { writer.stopWriting(error) }
+            onEvent(.problem(error))
+        }
+    }
+
+    // MARK: Following
+
+    /// Has `observer` called with the last sequence number, on the writer's thread, whenever it has
+    /// risen and the index has followed it, whoever wrote. There is one observer.
+    public func observeSequence(_ observer: @escaping @Sendable (UInt64) -> Void) {
+        sequence.observe(observer)
     }
 
     private func adopt(_ filled: IndexFiller.Filled) {
@@ -131,6 +160,7 @@ public final class CardService: Sendable {
         }
         wasFilled.store(true, ordering: .releasing)
         let time = filled.fillTime + filled.catchUpTime
+        lastFillNanos.store(Int(time / .nanoseconds(1)), ordering: .relaxed)
         onEvent(
             .indexFilled(cards: filled.index.count, milliseconds: Int(time / .milliseconds(1))))
         filler.end(.success(filled))
@@ -300,6 +330,30 @@ public final class CardService: Sendable {
 
     /// Whether an index is being filled, or was and is not published yet.
     var isFilling: Bool { filler.isBusy }
+
+    /// How long the last fill took, from its start until the index was up to date.
+    public var lastFillSeconds: Double? {
+        let nanos = lastFillNanos.load(ordering: .relaxed)
+        return nanos == 0 ? nil : Double(nanos) / 1e9
+    }
+
+    /// How the index uses its memory.
+    public struct IndexStatistics: Sendable {
+        public let cards: Int
+        public let tableBytes: Int
+        /// Memory that records have taken so far, including what is free or retired.
+        public let recordBytes: Int
+        public let freeBytes: Int
+        public let retiredBytes: Int
+    }
+
+    /// Nil while there is no index.
+    public var indexStatistics: IndexStatistics? {
+        guard let found = follower.current?.statistics else { return nil }
+        return IndexStatistics(
+            cards: found.cards, tableBytes: found.tableBytes, recordBytes: found.recordBytes,
+            freeBytes: found.freeBytes, retiredBytes: found.retiredBytes)
+    }
 
     /// How far the filling of an index is, at the start or later; nil when none is filled.
     public var fillProgress: FillProgress? { filler.progress }

@@ -40,7 +40,8 @@ public final class CardWriter: Sendable {
     }
 
     private let store: CardStore
-    private let queueFactsMax: Int
+    /// Facts that may wait; a submission over it is refused.
+    public let queueFactsMax: Int
     private let pace: @Sendable () -> WriterPace
     private let queue: Monitor<Queue>
 
@@ -114,6 +115,9 @@ public final class CardWriter: Sendable {
         return try result.get()
     }
 
+    /// Facts that wait for their commit.
+    public var queuedFacts: Int { queue.withLock { $0.facts } }
+
     /// The error that stopped all writing, if one did.
     public var failure: StoreError? {
         queue.withLock { $0.failure }
@@ -183,7 +187,9 @@ public final class CardWriter: Sendable {
     private func commit(_ group: [Submission], follow: () -> Void) {
         do {
             let result = try store.commit(group.map(\.facts))
+            FailPoint.beforePublish.pass()
             follow()
+            FailPoint.beforeAnswer.pass()
             for (index, submission) in group.enumerated() {
                 submission.completion(
                     .success(

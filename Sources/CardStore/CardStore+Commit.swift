@@ -53,13 +53,17 @@ extension CardStore {
     public func commit(_ submissions: [[CardFact]]) throws -> CommitResult {
         let hasNewEvents = submissions.contains { $0.contains { !$0.event.isVoid } }
         if hasNewEvents { try checkRoomForNewEvents() }
-        return try write { transaction in
+        let result = try write { transaction in
             var commit = try OpenCommit(transaction, databases)
             for facts in submissions {
                 try commit.apply(facts, &transaction)
             }
-            return try commit.finish(&transaction)
+            let result = try commit.finish(&transaction)
+            FailPoint.beforeCommit.pass()
+            return result
         }
+        FailPoint.afterCommit.pass()
+        return result
     }
 
     /// Runs `body` while nobody, of any process, can commit: what it reads is all that there is.

@@ -118,6 +118,13 @@ struct Serve: AsyncParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
+            "The directory that POST /api/admin/backup writes below; without it there are none "
+                + "[$CARDSTATUS_BACKUP_DIR].", valueName: "dir"))
+    var backupDir: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
             "If the store has no key, create one and write it to this new file, mode 0600 "
                 + "[$CARDSTATUS_FIRST_KEY_FILE].", valueName: "file"))
     var firstKeyFile: String?
@@ -156,6 +163,7 @@ struct Serve: AsyncParsableCommand {
         let serverConfiguration = try configuration(settings, logger)
         let readyWhen = try settings.readyWhen(readyWhen)
         let reloading = try ReloadedConfiguration(settings, self)
+        let backupDirectory = backupDir ?? settings.variable("CARDSTATUS_BACKUP_DIR")
 
         let store = try self.store.openStore(settings, create: true)
         let lock = try locked(store)
@@ -173,6 +181,7 @@ struct Serve: AsyncParsableCommand {
                             let service = try CardService(
                                 store: store, readyWhen: readyWhen,
                                 hooks: ReloadHooks(config: reloading?.prepare),
+                                backupDirectory: backupDirectory,
                                 onEvent: { Self.log($0, logger) })
                             let engine = RunEngine(
                                 store: store, writer: service.writer,
@@ -198,9 +207,10 @@ struct Serve: AsyncParsableCommand {
     ) async throws {
         service.start()
         let server: HTTPServer
+        let api: CardAPI
         do {
             try engine.start()
-            server = try self.server(
+            (server, api) = try self.server(
                 configuration, service, engine, access: access, region: region, logger)
         } catch {
             engine.stop()
@@ -215,8 +225,10 @@ struct Serve: AsyncParsableCommand {
         // Stopping waits for threads, which the pool of tasks must not do.
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
-                // First, so that who waits for a run is answered while the server still can.
+                // First, so that who waits for a run or a change is answered while the server
+                // still can.
                 engine.interrupt()
+                api.stop()
                 server.stop()
                 engine.stop()
                 service.stop()
@@ -333,7 +345,7 @@ struct Serve: AsyncParsableCommand {
     ) throws -> CardAPI.Access {
         if isInsecure {
             logger.warning(
-                "everybody who can reach this server can read all cards: insecure is set")
+                "everybody who can reach this server can read and write: insecure is set")
             return .everybody
         }
         guard let exposed = addresses.first(where: { !$0.isLocal }) else { return .keysIfAny }
@@ -431,7 +443,7 @@ struct Serve: AsyncParsableCommand {
     private func server(
         _ configuration: HTTPServer.Configuration, _ service: CardService, _ engine: RunEngine,
         access: CardAPI.Access, region: PhoneRegion, _ logger: Logger
-    ) throws -> HTTPServer {
+    ) throws -> (HTTPServer, CardAPI) {
         // The metrics show the server's connections, and the server counts into the metrics.
         let running = WeakServer()
         let metrics = Metrics(
@@ -455,7 +467,7 @@ struct Serve: AsyncParsableCommand {
             foresee: { api.foresee($0, $1, &$2) },
             handler: { api.respond(to: $0, &$1) })
         running.set(server)
-        return server
+        return (server, api)
     }
 }
 
@@ -473,12 +485,13 @@ private final class WeakServer: Sendable {
 
     var connections: Metrics.Connections {
         guard let server = reference.withLock({ $0.server }) else {
-            return Metrics.Connections(open: 0, accepted: 0)
+            return Metrics.Connections(open: 0, accepted: 0, suspended: 0)
         }
         let counters = (0..<server.workerCount).map(server.counters(ofWorker:))
         return Metrics.Connections(
             open: counters.reduce(0) { $0 + $1.connectionsOpen },
-            accepted: counters.reduce(0) { $0 + $1.connectionsAccepted })
+            accepted: counters.reduce(0) { $0 + $1.connectionsAccepted },
+            suspended: server.suspendedConnections)
     }
 }
 

@@ -39,18 +39,30 @@ final class APIServer: Sendable {
     ///   has it open.
     init(
         _ facts: [CardFact], from source: Source = .memory, access: CardAPI.Access = .keysIfAny,
-        region: String = "AE", feeds: FeedSet? = nil, prepare: (String) throws -> Void = { _ in }
+        region: String = "AE", feeds: FeedSet? = nil, mapSizeBytes: Int = 1 << 30,
+        hooks: ReloadHooks = ReloadHooks(), hasBackups: Bool = false,
+        prepare: (String) throws -> Void = { _ in }
     ) throws {
         let directory = try ScratchDirectory()
         do {
-            _ = try CardStore(directory: directory.path, create: true).commit([facts])
+            _ = try CardStore(
+                directory: directory.path, create: true, mapSizeBytes: mapSizeBytes
+            ).commit([facts])
         }
         try prepare(directory.path)
-        let store = try CardStore(directory: directory.path, create: false)
-        let service = try CardService(store: store) { _ in }
+        let store = try CardStore(
+            directory: directory.path, create: false, mapSizeBytes: mapSizeBytes)
+        let backups = hasBackups ? directory.path + "/backups" : nil
+        if let backups {
+            try FileManager.default.createDirectory(
+                atPath: backups, withIntermediateDirectories: false)
+        }
+        let service = try CardService(
+            store: store, hooks: hooks, backupDirectory: backups
+        ) { _ in }
         let metrics = Metrics(
             workers: 1, version: "0", processStatistics: { MetricsTests.process },
-            connections: { Metrics.Connections(open: 1, accepted: 2) })
+            connections: { Metrics.Connections(open: 1, accepted: 2, suspended: 0) })
         let problems = ProblemList()
         let engine = RunEngine(
             store: store, writer: service.writer, dataDirectory: directory.path,
@@ -78,13 +90,16 @@ final class APIServer: Sendable {
             try engine.start()
         }
         if source == .memory {
-            let isFilled: Bool? = try wait { service.indexedCards == nil ? nil : true }
+            let isFilled: Bool? = try wait {
+                service.indexedCards != nil && service.fillProgress == nil ? true : nil
+            }
             try #require(isFilled == true)
         }
     }
 
     deinit {
         engine.interrupt()
+        api.stop()
         server.stop()
         if source != .store {
             engine.stop()

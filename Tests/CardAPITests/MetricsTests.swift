@@ -14,7 +14,7 @@ struct MetricsTests {
     private static func metrics(workers: Int) -> Metrics {
         Metrics(
             workers: workers, version: "1.2.3", processStatistics: { process },
-            connections: { Metrics.Connections(open: 4, accepted: 5) })
+            connections: { Metrics.Connections(open: 4, accepted: 5, suspended: 6) })
     }
 
     /// The metrics over a store of the sample files.
@@ -55,6 +55,7 @@ struct MetricsTests {
         let metrics = Self.metrics(workers: 3)
         var expected: [String: Double] = [:]
         for route in Route.allCases {
+            let method = route == .unmatched ? "any" : "\(route.method.name)"
             for (place, status) in (Metrics.statuses + [418, 599]).enumerated() {
                 for worker in 0..<3 {
                     let times = route.rawValue + place + worker * 10 + 1
@@ -64,8 +65,8 @@ struct MetricsTests {
                     }
                     let label = Metrics.statuses.contains(status) ? "\(status)" : "other"
                     let sample =
-                        "cardstatus_http_requests_total{route=\"\(route.pattern)\","
-                        + "status=\"\(label)\"}"
+                        "cardstatus_http_requests_total{method=\"\(method)\","
+                        + "route=\"\(route.pattern)\",status=\"\(label)\"}"
                     expected[sample, default: 0] += Double(times)
                 }
             }
@@ -89,7 +90,7 @@ struct MetricsTests {
         }
         let text = try Self.text(metrics)
         let name = "cardstatus_http_request_duration_seconds"
-        let route = "route=\"/api/cards/{card_id}\""
+        let route = "method=\"GET\",route=\"/api/cards/{card_id}\""
         var last = 0.0
         for bound in Metrics.bucketBoundsMicros {
             let seconds = Double(bound) / 1e6
@@ -139,8 +140,9 @@ struct MetricsTests {
             (#"route="/api/get-card-status",status="200""#, 2),
             (#"route="unmatched",status="404""#, 2),
         ] {
-            #expect(
-                found.samples["cardstatus_http_requests_total{\(labels)}"] == count, "\(labels)")
+            let method = labels.contains("unmatched") ? "any" : "GET"
+            let sample = "cardstatus_http_requests_total{method=\"\(method)\",\(labels)}"
+            #expect(found.samples[sample] == count, "\(labels)")
         }
         #expect(found.samples["cardstatus_index_cards"] == 3)
         for secret in ["ZYW", "zyw", "85949014", "bad"] {

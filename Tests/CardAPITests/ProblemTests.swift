@@ -1,3 +1,5 @@
+import CardService
+import CardStore
 import HTTPFront
 import Testing
 
@@ -8,6 +10,10 @@ struct ProblemTests {
         Problem.malformed("what"), .noKey, .forbidden, .unknownCard, .unknownRoute,
         .methodNotAllowed("GET"),
         .bodyTooLarge, .unsupportedMediaType, .tooManyRequests, .failed, .notReady("why"), .busy,
+        Problem(ReloadError.alreadyReloading),
+        Problem(ReloadError.invalid(setting: "a", reason: "b")),
+        .changesGone(oldest: 7), Problem(WriteError.store(.diskFull(directory: "d"))),
+        Problem(WriteError.store(.failed("disk"))),
     ]
 
     private struct Said {

@@ -19,10 +19,12 @@ struct ServerRouteTests {
     @Test func ready_saysWhereAnswersComeFrom() throws {
         let ready = try APIServer(try Samples.facts(), from: .store)
         #expect(
-            try ready.get("/api/ready").text == #"{"status":"ready","answers_from":"store"}"#)
+            try ready.get("/api/ready").text
+                == #"{"status":"ready","answers_from":"store","fill":null}"#)
         let full = try APIServer(try Samples.facts(), from: .memory)
         #expect(
-            try full.get("/api/ready").text == #"{"status":"ready","answers_from":"memory"}"#)
+            try full.get("/api/ready").text
+                == #"{"status":"ready","answers_from":"memory","fill":null}"#)
     }
 
     /// A server that stops answers what has begun, and tells probes not to come again.

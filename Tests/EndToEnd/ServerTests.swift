@@ -74,7 +74,8 @@ import Testing
         #expect(metrics.contains("cardstatus_http_connections_accepted_total 1\n"))
         #expect(
             metrics.contains(
-                #"cardstatus_http_requests_total{route="/api/health",status="200"} 50"#))
+                #"cardstatus_http_requests_total{method="GET",route="/api/health",status="200"} 50"#
+            ))
     }
 
     /// Logs and metrics name no card and no phone, whatever is asked.
