@@ -10,13 +10,7 @@ final class BodyPacker: Sendable {
     /// Smaller bodies fit into a packet or so as they are.
     static let byteCountMin = 1_025
     /// Larger ones would keep a worker from its other clients for longer than a few milliseconds.
-    static let byteCountMax = 256 << 10
-
-    /// Whether a body is packed for the client of a request.
-    static func packs(_ byteCount: Int, for request: borrowing Request) -> Bool {
-        byteCount >= byteCountMin && byteCount <= byteCountMax
-            && AcceptEncoding(request).prefersGzip
-    }
+    static let workerByteCountMax = 256 << 10
 
     /// `@unchecked Sendable`: a thread that uses one has taken it off the list.
     private final class Deflater: @unchecked Sendable {
@@ -25,8 +19,19 @@ final class BodyPacker: Sendable {
 
     private let idle = Mutex<[Deflater]>([])
 
+    /// Packs the body of a reply when it is long and the client prefers that, and says that it
+    /// depends.
+    func pack(_ reply: inout Reply, prefersGzip: Bool) {
+        guard reply.body.count >= Self.byteCountMin else { return }
+        reply.addHeader("Vary", "Accept-Encoding")
+        guard prefersGzip else { return }
+        if reply.status != 304 { reply.addHeader("Content-Encoding", "gzip") }
+        // The body of a 304 is packed too: it is kept back, and its length is told.
+        pack(&reply.body)
+    }
+
     /// Replaces a body by what it packs to. The same body always gives the same bytes.
-    func pack(_ body: inout ByteBuffer) {
+    private func pack(_ body: inout ByteBuffer) {
         let taken = idle.withLock { $0.popLast() } ?? Deflater()
         var packed = ByteBuffer()
         taken.deflater.reset()

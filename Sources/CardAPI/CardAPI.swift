@@ -6,6 +6,7 @@ public import HTTPFront
 /// Answers the requests of section "API" in docs/protocol.md from a service.
 ///
 /// Runs on the workers' threads, several at a time, and keeps nothing between requests but metrics.
+/// What takes longer than a look-up may wait for is answered later, by two threads of its own.
 public final class CardAPI: Sendable {
     /// Who gets in.
     public enum Access: Sendable {
@@ -30,12 +31,14 @@ public final class CardAPI: Sendable {
     let prepared: PreparedProblems
     private let cardReply: ReplyTemplate
     private let notModified: ReplyTemplate
-    private let packer = BodyPacker()
+    let packer = BodyPacker()
+    let tasks = CardAPI.makeTasks()
     private let packedContract = BodyPacker.packed(OpenAPI.document)
 
     /// - Parameters:
     ///   - defaultRegion: where phones in queries belong that have no country code.
-    ///   - onProblem: called on a worker when an answer could not be read; the error names no card.
+    ///   - onProblem: called on a worker, or a thread of the API's, when an answer could not be
+    ///     read; the error names no card.
     public init(
         service: CardService, engine: RunEngine, defaultRegion: PhoneRegion, access: Access,
         metrics: Metrics,
@@ -238,7 +241,7 @@ public final class CardAPI: Sendable {
     /// As ``tag(_:_:)``, for what may be long enough to be packed.
     private func tagPage(_ reply: inout Reply, _ request: borrowing Request) {
         guard reply.body.count >= BodyPacker.byteCountMin else { return tag(&reply, request) }
-        let isPacked = BodyPacker.packs(reply.body.count, for: request)
+        let isPacked = AcceptEncoding(request).prefersGzip
         let tag = EntityTag.of(reply.body.bytes, isPacked: isPacked)
         if request.headerCount(.ifNoneMatch) > 0, Self.isKnown(tag, request) { reply.status = 304 }
         tag.withUnsafeBufferPointer { reply.addHeader("ETag", bytes: $0) }
@@ -325,8 +328,10 @@ public final class CardAPI: Sendable {
 
     private func events(_ request: borrowing Request, _ reply: inout Reply) throws {
         let page = try EventPage.Request(RequestParameters(query: request.query))
-        try EventPage.append(page, from: service, to: &reply.body)
-        Self.personalJSON(&reply)
+        answerLater(.events, request, &reply) { [service] reply in
+            try EventPage.append(page, from: service, to: &reply.body)
+            Self.personalJSON(&reply)
+        }
     }
 
     /// The call that earlier systems offered, with its shape of answers and errors.
@@ -441,16 +446,6 @@ public final class CardAPI: Sendable {
             metrics.text(
                 service: service, statistics: try service.store.statistics(),
                 feeds: engine.feeds))
-    }
-
-    /// Packs a long body for a client that accepts it. All that is long here is text.
-    private func pack(_ reply: inout Reply, for request: borrowing Request) {
-        guard reply.body.count >= BodyPacker.byteCountMin else { return }
-        reply.addHeader("Vary", "Accept-Encoding")
-        guard BodyPacker.packs(reply.body.count, for: request) else { return }
-        if reply.status != 304 { reply.addHeader("Content-Encoding", "gzip") }
-        // The body of a 304 is packed too: it is kept back, and its length is told.
-        packer.pack(&reply.body)
     }
 
     private static func json(_ document: StaticString, _ reply: inout Reply) {

@@ -522,7 +522,8 @@ enum OpenAPI {
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
-                  "500": {"$ref": "#/components/responses/Failed"}
+                  "500": {"$ref": "#/components/responses/Failed"},
+                  "503": {"$ref": "#/components/responses/Busy"}
                 }
               }
             },
@@ -1910,6 +1911,23 @@ enum OpenAPI {
                       "title": "Method not allowed",
                       "status": 405,
                       "detail": "This path allows GET, HEAD."
+                    }
+                  }
+                }
+              },
+              "Busy": {
+                "description": "More is waited for than the server allows, or the answer took too \
+        long. `Retry-After` says when to ask again.",
+                "headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:busy",
+                      "title": "Busy",
+                      "status": 503,
+                      "detail": "The server has more work than it can take; Retry-After says when \
+        to ask again."
                     }
                   }
                 }

@@ -152,4 +152,25 @@ struct CompressionTests {
             #expect(packed.unpackedBody == plain.body)
         }
     }
+
+    /// A large answer is packed apart from the worker, with the headers that it has anyway, also
+    /// while the threads for that are busy.
+    @Test func largeBatches_arePacked_whoeverPacksThem() throws {
+        let server = try Self.server()
+        let lines = String(repeating: "+971501112233\n", count: 60)
+        let headers = ["Content-Type: text/plain"]
+        let plain = try server.send("POST", "/api/cards/batch", headers, body: lines)
+        #expect(plain.body.count > BodyPacker.workerByteCountMax)
+        for isBusy in [false, true] {
+            let gate = isBusy ? try BusyTasks(server.api.tasks) : nil
+            let packed = try server.send(
+                "POST", "/api/cards/batch", headers + [Self.gzip], body: lines)
+            #expect(packed.status == 200)
+            #expect(packed.headers["content-encoding"] == "gzip")
+            #expect(packed.headers["content-type"] == "application/x-ndjson")
+            #expect(packed.headers["cache-control"] == "private, no-cache")
+            #expect(packed.unpackedBody == plain.body)
+            gate?.open()
+        }
+    }
 }

@@ -141,4 +141,22 @@ struct EventsRouteTests {
         let end = try server.get("/api/events?to=2023-11-13T12:00:00Z&cursor=\(late)")
         #expect(end.text == #"{"events":[],"next":null}"#)
     }
+
+    /// While more pages wait than may, further ones are refused, and look-ups are answered.
+    @Test func events_areRefused_whenTooManyWait() throws {
+        let server = try APIServer(try Samples.facts())
+        let gate = try BusyTasks(server.api.tasks)
+        let refused = try server.get("/api/events")
+        #expect(refused.status == 503)
+        #expect(refused.headers["retry-after"] == "1")
+        #expect(try refused.json()["type"] == .string("urn:cardstatus:problem:busy"))
+        #expect(try server.get("/api/events?limit=0").status == 400)
+        #expect(try server.get("/api/cards/ZYW8827").text == Samples.zyw8827)
+        gate.open()
+        let answered: HTTPAnswer? = try wait {
+            let answer = try server.get("/api/events")
+            return answer.status == 200 ? answer : nil
+        }
+        #expect(try answered.map(Self.references) == Self.references)
+    }
 }

@@ -90,6 +90,7 @@ struct ServerRouteTests {
         let targets = [
             "/api/cards/ZYW8890", "/api/cards/ZYW8890/history", "/api/cards?phone=0534534534",
             "/api/get-card-status?card_id=ZYW8890", "/api/get-card-status?user_mobile=0534534534",
+            "/api/events",
         ]
         for target in targets {
             let answer = try server.get(target)
@@ -107,7 +108,7 @@ struct ServerRouteTests {
         #expect(
             server.problems.map { $0.prefix { $0 != ":" } } == [
                 "/api/cards/{card_id}", "/api/cards/{card_id}/history", "/api/cards",
-                "/api/get-card-status", "/api/get-card-status",
+                "/api/get-card-status", "/api/get-card-status", "/api/events",
             ])
         let metrics = try PrometheusText(try server.get("/metrics").body)
         #expect(metrics.samples["cardstatus_ready"] == 0)
