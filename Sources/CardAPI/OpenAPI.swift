@@ -955,8 +955,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
-                  "401": {"$ref": "#/components/responses/KeyRequired"}
-                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"}
                 }
               }
             },
@@ -2762,6 +2762,8 @@ enum OpenAPI {
                       "urn:cardstatus:problem:unauthorized",
                       "urn:cardstatus:problem:forbidden",
                       "urn:cardstatus:problem:unknown-card",
+                      "urn:cardstatus:problem:unknown-feed",
+                      "urn:cardstatus:problem:unknown-run",
                       "urn:cardstatus:problem:unknown-route",
                       "urn:cardstatus:problem:method-not-allowed",
                       "urn:cardstatus:problem:body-too-large",
@@ -2774,7 +2776,8 @@ enum OpenAPI {
                       "urn:cardstatus:problem:invalid",
                       "urn:cardstatus:problem:changes-gone",
                       "urn:cardstatus:problem:no-room",
-                      "urn:cardstatus:problem:writing-stopped"
+                      "urn:cardstatus:problem:writing-stopped",
+                      "urn:cardstatus:problem:upstream-failed"
                     ]
                   },
                   "title": {"type": "string", "minLength": 1},

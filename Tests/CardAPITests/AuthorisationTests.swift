@@ -16,6 +16,23 @@ struct AuthorisationTests {
         "GET /api/events": [.agent, .admin],
         "GET /api/get-card-status": everyRole,
         "GET /metrics": everyRole,
+        "GET /api/feeds": [.ingest, .admin],
+        "POST /api/feeds/{feed_id}/refresh": [.ingest, .admin],
+        "POST /api/feeds/{feed_id}/files": [.ingest, .admin],
+        "POST /api/refresh-pickup": [.ingest, .admin],
+        "POST /api/refresh-delivery-exceptions": [.ingest, .admin],
+        "POST /api/refresh-delivered": [.ingest, .admin],
+        "POST /api/refresh-returned": [.ingest, .admin],
+        "POST /api/ingest": [.ingest, .admin],
+        "GET /api/runs": [.ingest, .admin],
+        "GET /api/runs/{run_id}": [.ingest, .admin],
+        "GET /api/runs/{run_id}/rejects": [.ingest, .admin],
+        "POST /api/events": [.ingest, .admin],
+        "POST /api/events/void": [.ingest, .admin],
+        "GET /api/changes": [.ingest, .admin],
+        "POST /api/admin/reload": [.admin],
+        "POST /api/admin/backup": [.admin],
+        "GET /api/admin/stats": [.admin],
     ]
     private static let everyRole = Set(KeyRole.allCases)
 

@@ -69,7 +69,7 @@ struct CardStoreTests {
             _ = try CardStore(directory: file, create: false)
         }
         #expect(
-            throws: StoreError.inaccessible(path: file, reason: "mdb_env_open: Not a directory")
+            throws: StoreError.inaccessible(path: file, reason: "Not a directory")
         ) {
             _ = try CardStore(directory: file, create: true)
         }

@@ -71,14 +71,15 @@ enum RequestTarget {
                 Metrics.ProcessStatistics(
                     residentBytes: 0, anonymousBytes: 0, cpuSeconds: 0, startSeconds: 0,
                     openFiles: 0)
-            }, connections: { Metrics.Connections(open: 0, accepted: 0) })
+            }, connections: { Metrics.Connections(open: 0, accepted: 0, suspended: 0) })
         // Feeds are not run: requests are what is fuzzed.
         let engine = RunEngine(
             store: store, writer: service.writer, dataDirectory: directory.path,
             feeds: try Configuration.builtIn().feeds
         ) { _ in }
         let api = CardAPI(
-            service: service, engine: engine, defaultRegion: region, access: .everybody, metrics: metrics
+            service: service, engine: engine, defaultRegion: region, access: .everybody,
+            metrics: metrics
         ) { route, error in
             preconditionFailure("\(route.pattern) failed: \(error)")
         }
