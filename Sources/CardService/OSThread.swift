@@ -25,7 +25,10 @@ package final class OSThread: Sendable {
         var handle = pthread_t()
         // The thread takes the context over: it releases what was retained above.
         let code = pthread_create(&handle, nil, threadMain, context.toOpaque())
-        precondition(code == 0, "pthread_create failed with \(code): no thread to work on")
+        // A limit of the system, which whoever set it should read about in any build.
+        guard code == 0 else {
+            fatalError("the system gives no thread to work on: \(String(cString: strerror(code)))")
+        }
         self.handle = handle
     }
 

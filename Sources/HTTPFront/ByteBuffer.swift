@@ -61,7 +61,7 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
     /// The memory must come from `malloc`, or not at all.
     @usableFromInline
     mutating func grow(by byteCount: Int) {
-        precondition(tryGrow(by: byteCount), "there is no memory for an answer")
+        if !tryGrow(by: byteCount) { fatalError("there is no memory for an answer") }
     }
 
     private mutating func tryGrow(by byteCount: Int) -> Bool {
