@@ -3,7 +3,11 @@
 struct SchemaChecker {
     let document: JSON
 
-    private static let annotations: Set<String> = ["description", "format", "default"]
+    private static let annotations: Set<String> = [
+        "description", "format", "default",
+        // Members that a schema does not name are findings anyway.
+        "additionalProperties",
+    ]
 
     /// What is wrong with `value`; empty when nothing is. Members that the schema does not name are
     /// findings: everything in an answer is documented.
@@ -15,6 +19,7 @@ struct SchemaChecker {
         for (keyword, argument) in schema.members {
             switch keyword {
             case "required":
+                guard case .object = value else { continue }
                 for name in argument.elements.compactMap(\.text) where value[name] == nil {
                     found.append("\(place): '\(name)' is missing")
                 }
@@ -74,11 +79,13 @@ struct SchemaChecker {
             return Double(text.unicodeScalars.count) >= bound
         case ("maxLength", .string(let text), let bound):
             return Double(text.unicodeScalars.count) <= bound
+        case ("minProperties", _, let bound): return Double(value.members.count) >= bound
         case ("minimum", .number(let number), let bound): return number >= bound
         case ("maximum", .number(let number), let bound): return number <= bound
         case ("maxItems", .array(let elements), let bound): return Double(elements.count) <= bound
+        case ("minItems", .array(let elements), let bound): return Double(elements.count) >= bound
         case ("pattern", _, _), ("minLength", _, _), ("maxLength", _, _), ("minimum", _, _),
-            ("maximum", _, _), ("maxItems", _, _):
+            ("maximum", _, _), ("maxItems", _, _), ("minItems", _, _):
             return true
         default: return annotations.contains(keyword)
         }
