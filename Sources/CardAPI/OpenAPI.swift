@@ -459,7 +459,7 @@ enum OpenAPI {
                     "name": "feed",
                     "in": "query",
                     "description": "Only events of this feed.",
-                    "schema": {"type": "string", "pattern": "^[a-z0-9-]{1,32}$"}
+                    "schema": {"type": "string", "pattern": "^[a-z0-9-]{0,32}$"}
                   },
                   {
                     "name": "limit",

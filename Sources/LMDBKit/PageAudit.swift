@@ -271,8 +271,8 @@ private struct PageAudit {
             Int(bytes.integer(node, UInt16.self)) | Int(bytes.integer(node + 2, UInt16.self)) << 16
         if flags & PageLayout.bigData != 0 {
             let first = Int(truncatingIfNeeded: bytes.integer(data, UInt64.self))
-            visitOverflow(first, PageLayout.overflowPages(size), from: page)
-            tree.found.overflowPages += UInt64(PageLayout.overflowPages(size))
+            let count = visitOverflow(first, PageLayout.overflowPages(size), from: page)
+            tree.found.overflowPages += UInt64(count)
         } else if flags & PageLayout.subDatabase != 0 {
             guard size == DatabaseRecord.bytes else {
                 return note(page, "a database's record has \(size) bytes")
@@ -282,20 +282,29 @@ private struct PageAudit {
         }
     }
 
-    private mutating func visitOverflow(_ first: Int, _ count: Int, from page: Int) {
-        for number in 0..<count {
-            guard first >= 0, first <= lastPage, reach(first + number, from: page) else { return }
-        }
+    /// Pages of a long value: as many as it needs, or more, which a longer one before it needed
+    /// (mdb.c, mdb_cursor_put: "Is the ov page large enough?"). Returns how many.
+    private mutating func visitOverflow(_ first: Int, _ needed: Int, from page: Int) -> Int {
         var head = [UInt8](repeating: 0, count: PageLayout.pageBytes)
-        guard read(first + count - 1, into: &head), read(first, into: &head) else {
-            return note(first, "the file ends before it, or within it")
+        guard first >= 0, first <= lastPage, read(first, into: &head) else {
+            note(page, "leads to page \(first), which is not there")
+            return 0
         }
-        if head.integer(0, UInt64.self) != UInt64(first)
-            || head.integer(10, UInt16.self) != PageLayout.overflow
-            || Int(head.integer(12, UInt32.self)) != count
-        {
-            note(first, "is not the first of \(count) pages of a long value")
+        let count = Int(head.integer(12, UInt32.self))
+        guard head.integer(0, UInt64.self) == UInt64(first),
+            head.integer(10, UInt16.self) == PageLayout.overflow, count >= needed
+        else {
+            note(first, "is not the first of \(needed) pages of a long value")
+            return 0
         }
+        for number in 0..<count {
+            guard reach(first + number, from: page) else { return 0 }
+        }
+        guard read(first + needed - 1, into: &head) else {
+            note(first, "the file ends within its value")
+            return 0
+        }
+        return count
     }
 }
 

@@ -7,8 +7,8 @@ struct Check: ParsableCommand {
         abstract: "Verify everything in a store, and name what is wrong.",
         discussion: """
             Reads every page and every record, in snapshots, also beside a running server. Ends \
-            with status 1 when anything is wrong. Pages come first: when one is damaged, records \
-            are read for --repair only, since LMDB trusts its pages and may end the process.
+            with status 1 when anything is wrong. Pages come first: when one is damaged nothing \
+            else is looked at or repaired, since LMDB trusts its pages.
 
             --repair makes anew what follows from whole records of cards: the tables of phones and \
             times, states, counts and digests, and the change log. It says what it will do, does \
@@ -72,19 +72,18 @@ struct Check: ParsableCommand {
         if !report.findings.isEmpty { throw CommandFailure.failed(nil) }
     }
 
-    /// LMDB's own pages come first: it would follow a damaged one wherever that leads.
+    /// LMDB's own pages come first: it would follow a damaged one wherever that leads, and what it
+    /// wrote then could be worse than what there is.
     private func checkPages(_ settings: Settings, _ output: inout ResultOutput) throws {
         let damage = try CardStore.pageDamage(
             in: settings.dataDirectory(store.dataDir),
             mapSizeBytes: settings.mapSizeBytes(store.mapSize))
+        if damage.isEmpty { return }
         for line in damage { try output.line("wrong: \(line)") }
-        // Whatever comes of it, this much has been said.
-        if !damage.isEmpty { try output.finish() }
-        guard damage.isEmpty || repair else {
-            throw CommandFailure.failed(
-                "pages of the data file are damaged, so that nothing else was looked at: better"
-                    + " restore a backup; 'check --repair' saves what can still be read")
-        }
+        try output.finish()
+        throw CommandFailure.failed(
+            "pages of the data file are damaged, so nothing else was looked at: restore a backup,"
+                + " or export what can still be read and restore that to a new directory")
     }
 
     private static func check(

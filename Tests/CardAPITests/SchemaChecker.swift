@@ -79,6 +79,7 @@ struct SchemaChecker {
             return Double(text.unicodeScalars.count) >= bound
         case ("maxLength", .string(let text), let bound):
             return Double(text.unicodeScalars.count) <= bound
+        case ("minProperties", _, let bound): return Double(value.members.count) >= bound
         case ("minimum", .number(let number), let bound): return number >= bound
         case ("maximum", .number(let number), let bound): return number <= bound
         case ("maxItems", .array(let elements), let bound): return Double(elements.count) <= bound

@@ -68,9 +68,7 @@ struct CardStoreTests {
         #expect(throws: StoreError.inaccessible(path: file, reason: "Not a directory")) {
             _ = try CardStore(directory: file, create: false)
         }
-        #expect(
-            throws: StoreError.inaccessible(path: file, reason: "Not a directory")
-        ) {
+        #expect(throws: StoreError.inaccessible(path: file, reason: "Not a directory")) {
             _ = try CardStore(directory: file, create: true)
         }
         let deep = scratch.path + "/a/b"

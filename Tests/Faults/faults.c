@@ -111,8 +111,11 @@ static int fails(unsigned kind, const char *call, const char *what) {
     return 1;
 }
 
+// Also the folder itself, when the prefix ends with a slash.
 static int is_ours(const char *path) {
-    return !path_prefix || !strncmp(path, path_prefix, path_length);
+    if (!path_prefix || !strncmp(path, path_prefix, path_length)) return 1;
+    return path_length > 0 && path_prefix[path_length - 1] == '/'
+        && strlen(path) == path_length - 1 && !strncmp(path, path_prefix, path_length - 1);
 }
 
 static int fails_for_path(unsigned kind, const char *call, const char *path) {
