@@ -82,6 +82,8 @@ enum OpenAPI {
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "404": {"$ref": "#/components/responses/UnknownCard"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -163,6 +165,8 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -250,6 +254,8 @@ enum OpenAPI {
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "413": {"$ref": "#/components/responses/BatchTooLarge"},
                   "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -335,6 +341,8 @@ enum OpenAPI {
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownCard"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -440,6 +448,8 @@ enum OpenAPI {
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -514,6 +524,8 @@ enum OpenAPI {
                     }
                   },
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -614,7 +626,10 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
-                  "401": {"$ref": "#/components/responses/KeyRequired"}
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"}
                 }
               }
             },
@@ -648,7 +663,10 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
                   "507": {"$ref": "#/components/responses/NoRoom"}
@@ -699,7 +717,10 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
                   "507": {"$ref": "#/components/responses/NoRoom"}
@@ -735,7 +756,10 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
                   "507": {"$ref": "#/components/responses/NoRoom"}
@@ -771,7 +795,10 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
                   "507": {"$ref": "#/components/responses/NoRoom"}
@@ -807,7 +834,10 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
                   "507": {"$ref": "#/components/responses/NoRoom"}
@@ -843,7 +873,10 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
                   "507": {"$ref": "#/components/responses/NoRoom"}
@@ -871,6 +904,9 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "502": {
                     "description": "Some were not; `detail` names them. What was accepted \
@@ -982,6 +1018,9 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -1043,7 +1082,10 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownRun"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -1091,7 +1133,10 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownRun"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"}
                 }
@@ -1122,6 +1167,8 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -1141,7 +1188,8 @@ enum OpenAPI {
                     },
                     "content": {"application/json": {"schema": {"type": "object"}}}
                   },
-                  "400": {"$ref": "#/components/responses/Malformed"}
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"}
                 }
               }
             }
@@ -1247,6 +1295,26 @@ enum OpenAPI {
                 "schema": {"type": "string"},
                 "example": "GET, HEAD"
               },
+              "RetryAfter": {
+                "description": "Seconds to wait before asking again.",
+                "schema": {"type": "string", "pattern": "^[0-9]+$"},
+                "example": "1"
+              },
+              "RateLimitLimit": {
+                "description": "How many requests may come at once after a pause.",
+                "schema": {"type": "string", "pattern": "^[0-9]+$"},
+                "example": "200"
+              },
+              "RateLimitRemaining": {
+                "description": "How many may come now.",
+                "schema": {"type": "string", "pattern": "^[0-9]+$"},
+                "example": "0"
+              },
+              "RateLimitReset": {
+                "description": "Seconds until there is room for one more.",
+                "schema": {"type": "string", "pattern": "^[0-9]+$"},
+                "example": "1"
+              },
               "WWWAuthenticate": {
                 "description": "How to send a key.",
                 "required": true,
@@ -1343,6 +1411,44 @@ enum OpenAPI {
                       "status": 401,
                       "detail": "Send a valid API key as 'Authorization: Bearer KEY' or \
         'X-API-Key: KEY'."
+                    }
+                  }
+                }
+              },
+              "ForeignHost": {
+                "description": "The server has no API keys and was asked under a name that is \
+        not its own, as a web page on another host would have a browser ask.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:foreign-host",
+                      "title": "Foreign host",
+                      "status": 421,
+                      "detail": "Without API keys this server answers as localhost, by its \
+        address, and by the names that it was given with --host."
+                    }
+                  }
+                }
+              },
+              "TooManyRequests": {
+                "description": "More requests with this key, or from this client, than the \
+        server allows.",
+                "headers": {
+                  "Retry-After": {"$ref": "#/components/headers/RetryAfter"},
+                  "RateLimit-Limit": {"$ref": "#/components/headers/RateLimitLimit"},
+                  "RateLimit-Remaining": {"$ref": "#/components/headers/RateLimitRemaining"},
+                  "RateLimit-Reset": {"$ref": "#/components/headers/RateLimitReset"}
+                },
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:too-many-requests",
+                      "title": "Too many requests",
+                      "status": 429,
+                      "detail": "This client asks more often than it may; Retry-After says when \
+        to ask again."
                     }
                   }
                 }
@@ -1984,6 +2090,7 @@ enum OpenAPI {
                       "urn:cardstatus:problem:malformed",
                       "urn:cardstatus:problem:unauthorized",
                       "urn:cardstatus:problem:forbidden",
+                      "urn:cardstatus:problem:foreign-host",
                       "urn:cardstatus:problem:unknown-card",
                       "urn:cardstatus:problem:unknown-route",
                       "urn:cardstatus:problem:method-not-allowed",
@@ -1999,7 +2106,7 @@ enum OpenAPI {
                   "status": {
                     "description": "The answer's status.",
                     "type": "integer",
-                    "enum": [400, 401, 403, 404, 405, 413, 415, 429, 500, 503]
+                    "enum": [400, 401, 403, 404, 405, 413, 415, 421, 429, 500, 503]
                   },
                   "detail": {"type": "string", "minLength": 1}
                 }

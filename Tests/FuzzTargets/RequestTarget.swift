@@ -78,7 +78,8 @@ enum RequestTarget {
             feeds: try Configuration.builtIn().feeds
         ) { _ in }
         let api = CardAPI(
-            service: service, engine: engine, defaultRegion: region, access: .everybody, metrics: metrics
+            service: service, engine: engine, defaultRegion: region, access: .everybody,
+            metrics: metrics
         ) { route, error in
             preconditionFailure("\(route.pattern) failed: \(error)")
         }
