@@ -105,7 +105,7 @@ let package = Package(
             name: "cardstatus",
             dependencies: [
                 "CardAPI", "CardBulk", "CardCSV", "CardFeeds", "CardGenerator", "CardService",
-                "CardStore", "CardModel", "HTTPFront", "ZlibKit",
+                "CardStore", "CardModel", "GnuTLSKit", "HTTPFront", "ZlibKit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -212,6 +212,7 @@ let package = Package(
         .testTarget(
             name: "EndToEnd",
             dependencies: ["CardTesting", "cardstatus", "CardModel", "CardStore", "LMDBKit"],
+            exclude: ["Fixtures"],
             swiftSettings: settings),
     ] + (withFuzzRunner ? fuzzRunner : []),
     swiftLanguageModes: [.v6]

@@ -61,12 +61,14 @@ struct httpfront_callbacks {
     void *context;
 };
 
-// `listen_socket` is -1 for a daemon whose connections are handed over.
+// `listen_socket` is -1 for a daemon whose connections are handed over. `tls_priorities` is NULL
+// for one that does not encrypt; it is not needed after the call.
 static inline struct MHD_Daemon *
 httpfront_start_daemon(
     unsigned int flags, int listen_socket, const struct httpfront_callbacks *callbacks,
-    struct httpfront_log_sink *sink, size_t connection_memory_bytes, unsigned int connection_limit,
-    unsigned int idle_timeout_seconds)
+    struct httpfront_log_sink *sink, const char *tls_priorities,
+    const void *tls_certificate_callback, size_t connection_memory_bytes,
+    unsigned int connection_limit, unsigned int idle_timeout_seconds)
 {
     // With MHD_USE_NO_LISTEN_SOCKET the socket's option would be an error: the array ends before
     // it.
@@ -76,11 +78,21 @@ httpfront_start_daemon(
     };
     if (-1 == listen_socket)
         flags |= MHD_USE_NO_LISTEN_SOCKET;
+    // Without MHD_USE_TLS these would be errors, too.
+    struct MHD_OptionItem encrypting[] = {
+        {NULL == tls_priorities ? MHD_OPTION_END : MHD_OPTION_HTTPS_PRIORITIES, 0,
+         (void *) tls_priorities},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *) tls_certificate_callback},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    if (NULL != tls_priorities)
+        flags |= MHD_USE_TLS;
     // The logger comes first: options before it would report their errors to stderr.
     return MHD_start_daemon(
         flags, 0, NULL, NULL, callbacks->access, callbacks->context,
         MHD_OPTION_EXTERNAL_LOGGER, &httpfront_log, (void *) sink,
         MHD_OPTION_ARRAY, listening,
+        MHD_OPTION_ARRAY, encrypting,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, connection_memory_bytes,
         MHD_OPTION_CONNECTION_LIMIT, connection_limit,
         MHD_OPTION_CONNECTION_TIMEOUT, idle_timeout_seconds,
@@ -107,6 +119,25 @@ httpfront_client_address(struct MHD_Connection *connection)
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     return NULL == info ? NULL : info->client_addr;
+}
+
+// Bytes of a request's head, once it has been read, from the method to the empty line; 0 when they are
+// not known.
+static inline size_t
+httpfront_head_size(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return NULL == info ? 0 : info->header_size;
+}
+
+// The connection's socket. libmicrohttpd closes it after it has told that the connection is closed.
+static inline int
+httpfront_socket(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return NULL == info ? -1 : info->connect_fd;
 }
 
 // glibc declares it for _GNU_SOURCE only, which Swift's module of the C library does not set.

@@ -23,6 +23,13 @@ public final class CardAPI: Sendable {
     let engine: RunEngine
     let defaultRegion: PhoneRegion
     let keyCheck: KeyCheck
+    private let trustedProxies: TrustedProxies?
+    private let crossOrigin: CrossOrigin
+    private let perKey: RateLimiter?
+    private let perClient: RateLimiter?
+    /// Whether any of these is there, so that a request whom they do not concern asks once.
+    private let hasPolicy: Bool
+    private let limitsKeys: Bool
     let metrics: Metrics
     let onProblem: @Sendable (Route, any Error) -> Void
     let intake: EventIntake
@@ -37,22 +44,30 @@ public final class CardAPI: Sendable {
 
     /// - Parameters:
     ///   - defaultRegion: where phones in queries belong that have no country code.
+    ///   - policy: whom it answers beside what `access` says.
     ///   - onProblem: called on a worker, or a thread of the API's, when an answer could not be
     ///     read; the error names no card.
     public init(
         service: CardService, engine: RunEngine, defaultRegion: PhoneRegion, access: Access,
-        metrics: Metrics,
+        policy: RequestPolicy = RequestPolicy(), metrics: Metrics,
         onProblem: @escaping @Sendable (Route, any Error) -> Void
     ) {
         self.service = service
         self.engine = engine
         self.defaultRegion = defaultRegion
-        keyCheck = KeyCheck(service: service, access: access)
+        keyCheck = KeyCheck(
+            service: service, access: access, hosts: LocalHosts(policy.hosts))
+        trustedProxies = policy.trustedProxies
+        crossOrigin = CrossOrigin(policy.corsOrigins)
+        perKey = policy.perKey.map { RateLimiter($0, bucketCount: policy.rateBuckets) }
+        perClient = policy.perClient.map { RateLimiter($0, bucketCount: policy.rateBuckets) }
+        hasPolicy = policy.perClient != nil || !policy.corsOrigins.isEmpty
+        limitsKeys = policy.perKey != nil
         self.metrics = metrics
         self.onProblem = onProblem
         intake = EventIntake(service: service, onProblem: onProblem)
         followers = ChangeFollowers(service: service) { onProblem(.changes, $0) }
-        prepared = PreparedProblems(workers: metrics.workers)
+        prepared = PreparedProblems(workers: metrics.workers, policy: policy)
         cardReply = CardAPI.template(200, "application/json", workers: metrics.workers)
         notModified = CardAPI.template(304, nil, workers: metrics.workers)
     }
@@ -73,6 +88,41 @@ public final class CardAPI: Sendable {
 
     /// Answers a request; the reply is tagged with its ``Route``.
     public func respond(to request: borrowing Request, _ reply: inout Reply) {
+        if hasPolicy { return respondByPolicy(to: request, &reply) }
+        respondAnyway(to: request, &reply)
+    }
+
+    @inline(never)
+    private func respondByPolicy(to request: borrowing Request, _ reply: inout Reply) {
+        let origin = crossOrigin.isOff ? nil : request.header(.origin)
+        guard let origin, crossOrigin.allows(origin) else {
+            return respondWithinRate(to: request, &reply)
+        }
+        if request.method == .options { return crossOrigin.allowCalls(from: origin, &reply) }
+        reply.isPlain = true
+        respondWithinRate(to: request, &reply)
+        crossOrigin.allow(origin, &reply)
+    }
+
+    private func respondWithinRate(to request: borrowing Request, _ reply: inout Reply) {
+        // Whoever asks whether the server is well must not be told that it is because others ask
+        // too much.
+        if let perClient, !Route.isProbe(request.path),
+            let client = request.client(trusting: trustedProxies),
+            !perClient.admits(client.network, nowNanos: request.startNanos)
+        {
+            return reply.use(prepared.clientRate, worker: request.worker)
+        }
+        respondAnyway(to: request, &reply)
+    }
+
+    /// Requests that were refused for their rate.
+    public var rateRefusals: (perKey: Int, perClient: Int) {
+        (perKey?.refused ?? 0, perClient?.refused ?? 0)
+    }
+
+    @inline(__always)
+    private func respondAnyway(to request: borrowing Request, _ reply: inout Reply) {
         let path = request.path
         switch router.match(request.method, path) {
         case .notFound:
@@ -101,9 +151,20 @@ public final class CardAPI: Sendable {
         else { return .kept(maxBytes: Route.ignoredBodyBytesMax) }
         reply.routeTag = tag
         let isSmall = request.bodyLength.map { $0 <= Route.ignoredBodyBytesMax } ?? false
-        if !isSmall, !admits(request, to: route, &reply) { return .answered }
-        if route == .uploadFile, isAdmitted(request, to: route) {
+        guard !isSmall || route == .uploadFile else { return .kept(maxBytes: route.bodyBytesMax) }
+        // An upload does not come to the handler, so it counts here.
+        let isUpload = route == .uploadFile
+        guard let grant = self.grant(to: request, for: route, isCounted: isUpload, &reply) else {
+            guard isSmall else { return .answered }
+            reply.reset()
+            return .kept(maxBytes: route.bodyBytesMax)
+        }
+        if isUpload {
             do {
+                guard try isForFeed(of: grant, request, route, captures) else {
+                    reply.use(prepared.forbidden, worker: request.worker)
+                    return .answered
+                }
                 return try upload(to: textSegment(path, captures), request, &reply)
             } catch {
                 write(error, of: route, to: &reply)
@@ -134,8 +195,13 @@ public final class CardAPI: Sendable {
         _ route: Route, _ captures: Router.Captures, _ path: UnsafeBufferPointer<UInt8>,
         _ request: borrowing Request, _ reply: inout Reply
     ) {
-        guard admits(request, to: route, &reply) else { return }
+        guard let grant = self.grant(to: request, for: route, isCounted: true, &reply) else {
+            return
+        }
         do {
+            if grant.isBoundToFeed, try !isForFeed(of: grant, request, route, captures) {
+                return reply.use(prepared.forbidden, worker: request.worker)
+            }
             switch route {
             case .unmatched: Problem.unknownRoute.write(to: &reply)
             case .card: try card(pathSegment(path, captures), request, &reply)
@@ -189,25 +255,35 @@ public final class CardAPI: Sendable {
         }
     }
 
-    /// Whether the request's key is for the route; if not, the reply says so.
+    /// What the request may do, when its key is for the route and within its rate; if not, nil, and
+    /// the reply says so.
+    ///
+    /// - Parameter isCounted: whether this is the one time that the request counts.
     @inline(__always)
-    private func admits(
-        _ request: borrowing Request, to route: Route, _ reply: inout Reply
-    ) -> Bool {
-        guard let role = route.role else { return true }
+    private func grant(
+        to request: borrowing Request, for route: Route, isCounted: Bool, _ reply: inout Reply
+    ) -> KeyGrant? {
+        guard let role = route.role else { return .everything }
         switch keyCheck.admission(of: request, to: role) {
-        case .granted: return true
+        case .granted(let grant):
+            let isWithin = !limitsKeys || !isCounted || isWithinRate(grant, request, &reply)
+            return isWithin ? grant : nil
+        case .foreignHost: reply.use(prepared.foreignHost, worker: request.worker)
         case .noKey: reply.use(prepared.noKey, worker: request.worker)
         case .expiredKey: reply.use(prepared.expiredKey, worker: request.worker)
         case .forbidden: reply.use(prepared.forbidden, worker: request.worker)
         }
-        return false
+        return nil
     }
 
-    /// The same, before it is time to say anything.
-    private func isAdmitted(_ request: borrowing Request, to route: Route) -> Bool {
-        guard let role = route.role else { return true }
-        if case .granted = keyCheck.admission(of: request, to: role) { return true }
+    @inline(never)
+    private func isWithinRate(
+        _ grant: KeyGrant, _ request: borrowing Request, _ reply: inout Reply
+    ) -> Bool {
+        guard let perKey, grant.keyNumber != 0,
+            !perKey.admits(grant.keyNumber, nowNanos: request.startNanos)
+        else { return true }
+        reply.use(prepared.keyRate, worker: request.worker)
         return false
     }
 
@@ -387,7 +463,7 @@ public final class CardAPI: Sendable {
     }
 
     /// A captured segment of which nothing but its text is known.
-    private func textSegment(
+    func textSegment(
         _ path: UnsafeBufferPointer<UInt8>, _ captures: Router.Captures
     ) throws -> String {
         var decoded: [UInt8] = []
@@ -442,10 +518,11 @@ public final class CardAPI: Sendable {
 
     private func metricsText(_ reply: inout Reply) throws {
         reply.contentType = "text/plain; version=0.0.4; charset=utf-8"
+        reply.addHeader("X-Content-Type-Options", "nosniff")
         reply.body.append(
             metrics.text(
                 service: service, statistics: try service.store.statistics(),
-                feeds: engine.feeds))
+                feeds: engine.feeds, rateRefusals: rateRefusals))
     }
 
     private static func json(_ document: StaticString, _ reply: inout Reply) {
@@ -457,5 +534,6 @@ public final class CardAPI: Sendable {
     static func personalJSON(_ reply: inout Reply) {
         reply.contentType = "application/json"
         reply.addHeader("Cache-Control", "private, no-cache")
+        reply.addHeader("X-Content-Type-Options", "nosniff")
     }
 }

@@ -36,6 +36,8 @@ enum Admission: Equatable {
     case granted(KeyGrant)
     case noKey
     case expiredKey
+    /// No key is needed, and the server is asked under a name that may be anybody's.
+    case foreignHost
     /// The key is valid; what it is asked for takes another role.
     case forbidden
 }
@@ -56,6 +58,7 @@ struct KeyCheck: Sendable {
 
     let service: CardService
     let access: CardAPI.Access
+    let hosts: LocalHosts
 
     /// A key that came before on the connection is compared with that one; any other, and after a
     /// while that one too, is hashed and looked for.
@@ -63,7 +66,10 @@ struct KeyCheck: Sendable {
     func admission(of request: borrowing Request, to role: KeyRole) -> Admission {
         switch access {
         case .everybody: return .granted(.everything)
-        case .keysIfAny where !service.hasKeys: return .granted(.everything)
+        case .keysIfAny where !service.hasKeys:
+            // Browsers have no way to a Unix socket.
+            let isKnown = request.peer == nil || hosts.contain(request.authority)
+            return isKnown ? .granted(.everything) : .foreignHost
         case .keysIfAny, .keysOnly: break
         }
         guard let text = APIKey.text(in: request) else { return .noKey }

@@ -4,13 +4,11 @@ internal import HTTPFront
 enum MediaType {
     case json, text
 
-    /// JSON when there is no header; nil for other types. Parameters make no difference: what is
+    /// Nil without a header, and for other types: a web page can have a browser send any body
+    /// elsewhere as long as it does not say that it is JSON. Parameters make no difference: what is
     /// not UTF-8 is found out when it is read.
     init?(_ header: UnsafeBufferPointer<UInt8>?) {
-        guard let header else {
-            self = .json
-            return
-        }
+        guard let header else { return nil }
         let type = String(decoding: header.prefix { $0 != UInt8(ascii: ";") }, as: UTF8.self)
         switch type.lowercased().filter({ $0 != " " && $0 != "\t" }) {
         case "application/json": self = .json

@@ -1,7 +1,7 @@
 internal import CardFeeds
 internal import CardService
 internal import CardStore
-internal import HTTPFront
+public import HTTPFront
 internal import Synchronization
 
 /// Counts and times of requests by route and status, and the text that Prometheus reads.
@@ -35,6 +35,7 @@ public final class Metrics: @unchecked Sendable {
     private let version: String
     private let processStatistics: @Sendable () -> ProcessStatistics
     private let connections: @Sendable () -> Connections
+    private let protection: @Sendable () -> Protection
 
     /// What the operating system says about the process.
     public struct ProcessStatistics: Sendable {
@@ -70,16 +71,30 @@ public final class Metrics: @unchecked Sendable {
         }
     }
 
+    /// How often clients met the server's limits, and what it proves itself by.
+    public struct Protection: Sendable {
+        /// Connections that were closed because their client had as many as it may.
+        public var connectionsRefused = 0
+        /// Clients that were cut off, by what they were waited for.
+        public var cutOff: [(delay: ClientDelay, count: Int)] = []
+        /// Certificates by their first name, and when they expire, in seconds since 1970.
+        public var certificates: [(name: String, expiresAt: Int)] = []
+
+        public init() {}
+    }
+
     /// - Parameter workers: how many threads count; they are numbered from 0.
     public init(
         workers: Int, version: String,
         processStatistics: @escaping @Sendable () -> ProcessStatistics,
-        connections: @escaping @Sendable () -> Connections
+        connections: @escaping @Sendable () -> Connections,
+        protection: @escaping @Sendable () -> Protection = { Protection() }
     ) {
         self.workers = workers
         self.version = version
         self.processStatistics = processStatistics
         self.connections = connections
+        self.protection = protection
         let count = workers * Self.bankSize
         counters = .allocate(capacity: count)
         for index in 0..<count {
@@ -151,7 +166,8 @@ public final class Metrics: @unchecked Sendable {
 
     /// Everything in Prometheus's text format, version 0.0.4.
     func text(
-        service: CardService, statistics: CardStore.Statistics, feeds: [FeedStatus]
+        service: CardService, statistics: CardStore.Statistics, feeds: [FeedStatus],
+        rateRefusals: (perKey: Int, perClient: Int) = (0, 0)
     ) -> [UInt8] {
         var text = MetricsText()
         text.family("cardstatus_build_info", "gauge", "The program's version.")
@@ -165,6 +181,7 @@ public final class Metrics: @unchecked Sendable {
         text.gauge(
             "cardstatus_http_connections_suspended", "Connections whose answer is waited for.",
             connections.suspended)
+        appendProtection(to: &text, rateRefusals)
         text.gauge("cardstatus_cards", "Cards in the store.", statistics.cards)
         text.gauge("cardstatus_events", "Events in the store, void ones too.", statistics.events)
         text.gauge(
@@ -323,6 +340,30 @@ public final class Metrics: @unchecked Sendable {
         }
     }
 
+    private func appendProtection(
+        to text: inout MetricsText, _ rateRefusals: (perKey: Int, perClient: Int)
+    ) {
+        let protection = protection()
+        text.counter(
+            "cardstatus_http_connections_refused_total",
+            "Connections closed at once, their client having as many as it may.",
+            protection.connectionsRefused)
+        let cutOff = "cardstatus_http_clients_cut_off_total"
+        text.family(cutOff, "counter", "Clients that were too slow, by what was waited for.")
+        for (delay, count) in protection.cutOff {
+            text.sample(cutOff, ["waited_for": "\(delay)"], Double(count))
+        }
+        let limited = "cardstatus_http_rate_limited_total"
+        text.family(limited, "counter", "Requests refused with 429, by whose limit it was.")
+        text.sample(limited, ["limit": "key"], Double(rateRefusals.perKey))
+        text.sample(limited, ["limit": "client"], Double(rateRefusals.perClient))
+        let expiry = "cardstatus_tls_certificate_expiry_seconds"
+        text.family(expiry, "gauge", "When the certificate expires, Unix time.")
+        for (name, expiresAt) in protection.certificates {
+            text.sample(expiry, ["name": MetricsText.escaped(name)], Double(expiresAt))
+        }
+    }
+
     private func appendProcess(to text: inout MetricsText) {
         let process = processStatistics()
         text.gauge(
@@ -353,6 +394,12 @@ private struct MetricsText {
             value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
         bytes.append(
             contentsOf: "\(name)\(list.isEmpty ? "" : "{\(list)}") \(number)\n".utf8)
+    }
+
+    /// A label's value, whose quotes and line breaks would end it.
+    static func escaped(_ value: String) -> String {
+        value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+            .replacing("\n", with: "\\n")
     }
 
     mutating func gauge(_ name: String, _ help: String, _ value: Int?) {

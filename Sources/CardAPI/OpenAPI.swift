@@ -84,6 +84,8 @@ enum OpenAPI {
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "404": {"$ref": "#/components/responses/UnknownCard"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -165,6 +167,8 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -252,6 +256,8 @@ enum OpenAPI {
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "413": {"$ref": "#/components/responses/BatchTooLarge"},
                   "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -337,6 +343,8 @@ enum OpenAPI {
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownCard"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -414,6 +422,8 @@ enum OpenAPI {
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "413": {"$ref": "#/components/responses/TooManyItems"},
                   "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
                   "422": {"$ref": "#/components/responses/InvalidItems"},
@@ -522,6 +532,8 @@ enum OpenAPI {
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Busy"}
                 }
@@ -597,6 +609,8 @@ enum OpenAPI {
                     }
                   },
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -652,6 +666,8 @@ enum OpenAPI {
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "413": {"$ref": "#/components/responses/TooManyItems"},
                   "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
                   "422": {"$ref": "#/components/responses/InvalidItems"},
@@ -717,6 +733,8 @@ enum OpenAPI {
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "410": {"$ref": "#/components/responses/ChangesGone"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Busy"}
@@ -769,6 +787,8 @@ enum OpenAPI {
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "409": {"$ref": "#/components/responses/Conflict"},
                   "422": {"$ref": "#/components/responses/Invalid"},
                   "500": {"$ref": "#/components/responses/Failed"},
@@ -825,6 +845,8 @@ enum OpenAPI {
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "409": {"$ref": "#/components/responses/Conflict"},
                   "422": {"$ref": "#/components/responses/Invalid"},
                   "500": {"$ref": "#/components/responses/Failed"},
@@ -855,6 +877,8 @@ enum OpenAPI {
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -956,7 +980,9 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
-                  "403": {"$ref": "#/components/responses/Forbidden"}
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"}
                 }
               }
             },
@@ -992,6 +1018,8 @@ enum OpenAPI {
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
                   "507": {"$ref": "#/components/responses/NoRoom"}
@@ -1044,6 +1072,8 @@ enum OpenAPI {
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
                   "507": {"$ref": "#/components/responses/NoRoom"}
@@ -1081,6 +1111,8 @@ enum OpenAPI {
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
                   "507": {"$ref": "#/components/responses/NoRoom"}
@@ -1118,6 +1150,8 @@ enum OpenAPI {
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
                   "507": {"$ref": "#/components/responses/NoRoom"}
@@ -1155,6 +1189,8 @@ enum OpenAPI {
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
                   "507": {"$ref": "#/components/responses/NoRoom"}
@@ -1192,6 +1228,8 @@ enum OpenAPI {
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"},
                   "507": {"$ref": "#/components/responses/NoRoom"}
@@ -1220,6 +1258,8 @@ enum OpenAPI {
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "502": {
                     "description": "Some were not; `detail` names them. What was accepted \
@@ -1332,6 +1372,8 @@ enum OpenAPI {
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -1395,6 +1437,8 @@ enum OpenAPI {
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownRun"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -1444,6 +1488,8 @@ enum OpenAPI {
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownRun"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Unavailable"}
                 }
@@ -1474,6 +1520,8 @@ enum OpenAPI {
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
@@ -1493,7 +1541,8 @@ enum OpenAPI {
                     },
                     "content": {"application/json": {"schema": {"type": "object"}}}
                   },
-                  "400": {"$ref": "#/components/responses/Malformed"}
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"}
                 }
               }
             }
@@ -1604,6 +1653,21 @@ enum OpenAPI {
                 "schema": {"type": "string", "pattern": "^[0-9]+$"},
                 "example": "1"
               },
+              "RateLimitLimit": {
+                "description": "How many requests may come at once after a pause.",
+                "schema": {"type": "string", "pattern": "^[0-9]+$"},
+                "example": "200"
+              },
+              "RateLimitRemaining": {
+                "description": "How many may come now.",
+                "schema": {"type": "string", "pattern": "^[0-9]+$"},
+                "example": "0"
+              },
+              "RateLimitReset": {
+                "description": "Seconds until there is room for one more.",
+                "schema": {"type": "string", "pattern": "^[0-9]+$"},
+                "example": "1"
+              },
               "WWWAuthenticate": {
                 "description": "How to send a key.",
                 "required": true,
@@ -1700,6 +1764,44 @@ enum OpenAPI {
                       "status": 401,
                       "detail": "Send a valid API key as 'Authorization: Bearer KEY' or \
         'X-API-Key: KEY'."
+                    }
+                  }
+                }
+              },
+              "ForeignHost": {
+                "description": "The server has no API keys and was asked under a name that is \
+        not its own, as a web page on another host would have a browser ask.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:foreign-host",
+                      "title": "Foreign host",
+                      "status": 421,
+                      "detail": "Without API keys this server answers as localhost, by its \
+        address, and by the names that it was given with --host."
+                    }
+                  }
+                }
+              },
+              "TooManyRequests": {
+                "description": "More requests with this key, or from this client, than the \
+        server allows.",
+                "headers": {
+                  "Retry-After": {"$ref": "#/components/headers/RetryAfter"},
+                  "RateLimit-Limit": {"$ref": "#/components/headers/RateLimitLimit"},
+                  "RateLimit-Remaining": {"$ref": "#/components/headers/RateLimitRemaining"},
+                  "RateLimit-Reset": {"$ref": "#/components/headers/RateLimitReset"}
+                },
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:too-many-requests",
+                      "title": "Too many requests",
+                      "status": 429,
+                      "detail": "This client asks more often than it may; Retry-After says when \
+        to ask again."
                     }
                   }
                 }
@@ -2761,6 +2863,7 @@ enum OpenAPI {
                       "urn:cardstatus:problem:malformed",
                       "urn:cardstatus:problem:unauthorized",
                       "urn:cardstatus:problem:forbidden",
+                      "urn:cardstatus:problem:foreign-host",
                       "urn:cardstatus:problem:unknown-card",
                       "urn:cardstatus:problem:unknown-feed",
                       "urn:cardstatus:problem:unknown-run",
@@ -2785,7 +2888,7 @@ enum OpenAPI {
                     "description": "The answer's status.",
                     "type": "integer",
                     "enum": [
-                      400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 500, 502, 503, 507
+                      400, 401, 403, 404, 405, 409, 410, 413, 415, 421, 422, 429, 500, 502, 503, 507
                     ]
                   },
                   "detail": {"type": "string", "minLength": 1},

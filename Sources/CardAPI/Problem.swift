@@ -39,6 +39,11 @@ struct Problem {
         status: 403, type: "urn:cardstatus:problem:forbidden", title: "Not allowed",
         detail: "The API key is valid, but its role does not include this call.")
 
+    static let foreignHost = Problem(
+        status: 421, type: "urn:cardstatus:problem:foreign-host", title: "Foreign host",
+        detail: "Without API keys this server answers as localhost, by its address, and by the"
+            + " names that it was given with --host.")
+
     static let unknownCard = Problem(
         status: 404, type: "urn:cardstatus:problem:unknown-card", title: "Unknown card",
         detail: "Nothing that counts has been reported about this card.")
@@ -113,6 +118,7 @@ struct Problem {
         reply.reset()
         reply.status = status
         reply.contentType = "application/problem+json"
+        reply.addHeader("X-Content-Type-Options", "nosniff")
         reply.body.raw("{\"type\":\"")
         reply.body.raw(type)
         reply.body.raw("\",\"title\":\"")
@@ -134,11 +140,14 @@ struct PreparedProblems {
     let noKey: PreparedReply
     let expiredKey: PreparedReply
     let forbidden: PreparedReply
-    let tooManyRequests: PreparedReply
+    let foreignHost: PreparedReply
+    /// Too many requests with a key, and of a client.
+    let keyRate: PreparedReply
+    let clientRate: PreparedReply
     let busy: PreparedReply
 
     /// - Parameter workers: as many as the server has.
-    init(workers: Int) {
+    init(workers: Int, policy: RequestPolicy) {
         unknownCard = PreparedReply(workers: workers) { Problem.unknownCard.write(to: &$0) }
         noKey = PreparedReply(workers: workers) {
             Problem.noKey.write(to: &$0)
@@ -155,10 +164,20 @@ struct PreparedProblems {
             $0.addHeader(
                 "WWW-Authenticate", "Bearer realm=\"cardstatus\", error=\"insufficient_scope\"")
         }
-        tooManyRequests = PreparedReply(workers: workers) {
+        foreignHost = PreparedReply(workers: workers) { Problem.foreignHost.write(to: &$0) }
+        keyRate = Self.tooManyRequests(workers, policy.perKey)
+        clientRate = Self.tooManyRequests(workers, policy.perClient)
+        busy = PreparedReply(workers: workers) { Problem.busy.write(to: &$0) }
+    }
+
+    /// Limits are whole requests a second, so a second later there is room for one.
+    private static func tooManyRequests(_ workers: Int, _ limit: RateLimit?) -> PreparedReply {
+        PreparedReply(workers: workers) {
             Problem.tooManyRequests.write(to: &$0)
             $0.addHeader("Retry-After", "1")
+            $0.addHeader("RateLimit-Limit", text: "\(limit?.burst ?? 0)")
+            $0.addHeader("RateLimit-Remaining", "0")
+            $0.addHeader("RateLimit-Reset", "1")
         }
-        busy = PreparedReply(workers: workers) { Problem.busy.write(to: &$0) }
     }
 }

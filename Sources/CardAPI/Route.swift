@@ -116,6 +116,11 @@ public enum Route: Int, CaseIterable, Sendable {
     /// Whether the route needs a key where keys are in use.
     public var needsKey: Bool { role != nil }
 
+    /// Whether a path is that of the health or the readiness probe.
+    static func isProbe(_ path: UnsafeBufferPointer<UInt8>) -> Bool {
+        [Route.health, .ready].contains { $0.pattern.utf8.elementsEqual(path) }
+    }
+
     /// The router of all routes.
     static func router() -> Router {
         Router(

@@ -9,8 +9,35 @@ public struct Configuration: Sendable {
     public var defaultRegion: String?
     public var logLevel: String?
     public var logFormat: String?
+    /// Certificates and their keys, as files.
+    public var certificates: [CertificateFiles] = []
+    /// The numbers among the limits, by their names.
+    public var limits: [String: Int] = [:]
+    public var keyRate: String?
+    public var clientRate: String?
+    public var trustedProxies: [String]?
+    public var forwardedHeader: String?
+    public var corsOrigins: [String]?
+    public var hosts: [String]?
     /// The feeds of the file, or the built-in ones when it names none.
     public var feeds: FeedSet
+
+    /// A certificate and its private key.
+    public struct CertificateFiles: Sendable, Equatable {
+        public let certificate: String
+        public let key: String
+
+        public init(certificate: String, key: String) {
+            self.certificate = certificate
+            self.key = key
+        }
+    }
+
+    /// The names of ``limits`` that are numbers.
+    private static let numericLimits = [
+        "connections", "client_connections", "idle_timeout", "header_timeout", "transfer_timeout",
+        "minimum_rate",
+    ]
 
     /// What holds without a configuration file.
     public static func builtIn() throws(ConfigurationError) -> Configuration {
@@ -52,7 +79,8 @@ public struct Configuration: Sendable {
             root, source: source, called: "the configuration",
             keys: [
                 "data_dir", "listen", "workers", "map_size", "default_region", "log_level",
-                "log_format", "feeds",
+                "log_format", "feeds", "certificates", "limits", "trusted_proxies",
+                "forwarded_header", "cors_origins", "hosts",
             ])
         dataDirectory = try settings.text("data_dir")
         listen = try settings.texts("listen")
@@ -76,6 +104,35 @@ public struct Configuration: Sendable {
         } else {
             feeds = try Self.builtIn().feeds
         }
+        try readProtection(settings, source: source)
+    }
+
+    private mutating func readProtection(
+        _ settings: YAMLMapping, source: String
+    ) throws(ConfigurationError) {
+        trustedProxies = try settings.texts("trusted_proxies")
+        forwardedHeader = try settings.text("forwarded_header")
+        corsOrigins = try settings.texts("cors_origins")
+        hosts = try settings.texts("hosts")
+        try readLimits(settings)
+        for node in try settings.sequence("certificates") ?? [] {
+            let pair = try YAMLMapping(
+                node, source: source, called: "a certificate", keys: ["certificate", "key"])
+            certificates.append(
+                CertificateFiles(
+                    certificate: try pair.requiredText("certificate"),
+                    key: try pair.requiredText("key")))
+        }
+    }
+
+    private mutating func readLimits(_ settings: YAMLMapping) throws(ConfigurationError) {
+        let names = Self.numericLimits + ["key_rate", "client_rate"]
+        guard let mapping = try settings.mapping("limits", keys: names) else { return }
+        for name in Self.numericLimits {
+            limits[name] = try mapping.integer(name, in: 0...1_000_000_000)
+        }
+        keyRate = try mapping.text("key_rate")
+        clientRate = try mapping.text("client_rate")
     }
 
     /// The partners' four feeds.

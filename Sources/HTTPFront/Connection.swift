@@ -32,6 +32,12 @@ struct Connection: ~Copyable {
 
     let workerIndex: Int
     let isLoopbackClient: Bool
+    /// Nil for a client at a Unix socket, which has no address.
+    let client: ClientAddress?
+    /// Among the worker's `Deadlines`; nil in tests of handlers without a socket.
+    let place: Int?
+    /// Whether it is entered in the `AddressLedger`.
+    var isCounted = false
     /// libmicrohttpd's connection, as long as this one; nil in tests of handlers without a socket.
     let handle: OpaquePointer?
     /// Where it is entered while it is suspended.
@@ -43,6 +49,9 @@ struct Connection: ~Copyable {
     var target = ByteBuffer()
     var path = 0..<0
     var headers = HeaderTable()
+    /// Where libmicrohttpd has the target, and where the next line of the head must begin; see
+    /// `HeadLines`.
+    var lines = HeadLines()
     /// The first rule of framing that a header broke.
     var refusal: Refusal?
     var body = ByteBuffer()
@@ -65,11 +74,13 @@ struct Connection: ~Copyable {
     var hasWaited = false
 
     init(
-        workerIndex: Int, isLoopbackClient: Bool, handle: OpaquePointer?,
-        suspensions: Suspensions
+        workerIndex: Int, isLoopbackClient: Bool, client: ClientAddress?, place: Int?,
+        handle: OpaquePointer?, suspensions: Suspensions
     ) {
         self.workerIndex = workerIndex
         self.isLoopbackClient = isLoopbackClient
+        self.client = client
+        self.place = place
         self.handle = handle
         self.suspensions = suspensions
     }

@@ -49,12 +49,15 @@ final class Daemon: @unchecked Sendable {
         let flags =
             MHD_USE_EPOLL_INTERNAL_THREAD.rawValue | MHD_USE_ITC.rawValue
             | MHD_USE_ERROR_LOG.rawValue | MHD_ALLOW_SUSPEND_RESUME.rawValue
+        var tls: HTTPServer.TLS?
+        if case .tls = address { tls = configuration.tls }
         let handle = httpfront_start_daemon(
             UInt32(flags), listeningSocket ?? -1, &callbacks, logSink,
-            configuration.connectionMemoryBytes,
+            tls?.priorities, tls?.certificateCallback,
+            configuration.limits.headBytes,
             // One more for a connection that is closed but not yet counted down: see Acceptor.
-            UInt32(configuration.connectionLimit + (isFed ? 1 : 0)),
-            UInt32(configuration.idleTimeoutSeconds))
+            UInt32(configuration.limits.connectionsPerWorker + (isFed ? 1 : 0)),
+            UInt32(configuration.limits.idleSeconds))
         guard let handle else {
             let code = errno
             logSink.deallocate()
@@ -68,9 +71,12 @@ final class Daemon: @unchecked Sendable {
             deadline: .now(), repeating: .milliseconds(Daemon.heartbeatMs),
             leeway: .milliseconds(5))
         let suspensions = worker.shared.suspensions
+        let deadlines = worker.deadlines
         ticker.setEventHandler {
             if heartbeat >= 0 { eventfd_write(heartbeat, 1) }
-            suspensions.endOverdue(nowNanos: monotonicNanos())
+            let now = monotonicNanos()
+            suspensions.endOverdue(nowNanos: now)
+            deadlines.cutOffLate(nowNanos: now)
         }
         self.worker = worker
         self.handle = handle

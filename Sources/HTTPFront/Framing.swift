@@ -12,6 +12,7 @@ enum Framing {
         ofHeader header: RequestHeader?, _ name: UnsafeBufferPointer<UInt8>,
         _ value: UnsafeBufferPointer<UInt8>, before headers: borrowing HeaderTable
     ) -> Refusal? {
+        guard isFieldText(value) else { return .invalidHeaderValue }
         // A name that we know is a token.
         guard let header else { return isToken(name) ? nil : .invalidHeaderName }
         switch header {
@@ -22,7 +23,7 @@ enum Framing {
             let isFirst = !headers.contains(.transferEncoding)
             return isFirst && isChunked(value) ? nil : .unsupportedTransferEncoding
         case .host:
-            return headers.contains(.host) ? .invalidHost : nil
+            return headers.contains(.host) || !isHost(value) ? .invalidHost : nil
         default:
             return nil
         }
@@ -75,6 +76,27 @@ enum Framing {
         return !name.isEmpty
     }
 
+    /// A header's value (RFC 9110, 5.5): no control character but the tab. One that a proxy takes
+    /// for the end of a line would make two headers of one.
+    static func isFieldText(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
+        if value.count >= 8, allWords(of: value, satisfy: isPrintable) { return true }
+        for byte in value where byte < 0x20 && byte != 0x09 || byte == 0x7F { return false }
+        return true
+    }
+
+    /// A host and perhaps a port: what stands in names and addresses. Empty is allowed, for targets
+    /// that have no authority (RFC 9112, 3.2).
+    static func isHost(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
+        // One bit for each ASCII character: -.: and digits, A-Z, [ and ], _, a-z
+        let low: UInt64 = 0x07FF_6000_0000_0000
+        let high: UInt64 = 0x07FF_FFFE_AFFF_FFFE
+        for byte in HeaderTable.trimmed(value) {
+            let word = byte < 64 ? low : high
+            guard byte < 128, (word &>> UInt64(byte & 63)) & 1 == 1 else { return false }
+        }
+        return true
+    }
+
     /// Whether a test holds for every eight bytes of at least eight; the last eight overlap those
     /// before, so that nothing outside is read.
     @inline(__always)
@@ -104,6 +126,14 @@ enum Framing {
         let aboveZ = lowercased &+ ones &* (0x7F - 0x7A)
         let notHyphen = (word ^ (ones &* 0x2D)) &+ ones &* 0x7F
         return ((notBelowA & ~aboveZ) | ~notHyphen) & highBits == highBits
+    }
+
+    /// ASCII without control characters, spaces included.
+    @inline(__always)
+    private static func isPrintable(_ word: UInt64) -> Bool {
+        let notControl = word &+ ones &* (0x80 - 0x20)
+        let notDelete = (word ^ (ones &* 0x7F)) &+ ones &* 0x7F
+        return word & highBits == 0 && notControl & notDelete & highBits == highBits
     }
 
     /// ASCII without spaces and control characters. Bytes from 128 on are allowed, but rare enough

@@ -72,13 +72,16 @@ public final class HTTPServer: Sendable {
     ) throws(HTTPServerError) {
         configuration.check()
         guard !configuration.listeners.isEmpty else { throw .noAddress }
+        for case .tls(let address) in configuration.listeners where configuration.tls == nil {
+            throw .noCertificate(.tls(address))
+        }
         try OpenFileLimit.raise(to: configuration.openFilesNeeded)
         BrokenPipeSignal.ignore()
         LibraryPanic.report(to: errorLog)
-        let maxBodyBytes = configuration.maxBodyBytes
+        let bodyBytes = configuration.limits.bodyBytes
         let shared = ServerShared(
             handler: handler, refuse: refuse, onCompleted: onCompleted, foresee: foresee,
-            errorLog: errorLog, plan: plan ?? { _, _ in .kept(maxBytes: maxBodyBytes) },
+            errorLog: errorLog, plan: plan ?? { _, _ in .kept(maxBytes: bodyBytes) },
             configuration: configuration)
         self.shared = shared
         shutdownGraceMs = configuration.shutdownGraceMs
@@ -90,10 +93,13 @@ public final class HTTPServer: Sendable {
         stop()
     }
 
-    /// The TCP addresses of `listenAddresses`.
+    /// The TCP addresses of `listenAddresses`, with and without TLS.
     public var boundAddresses: [SocketAddress] {
         listenAddresses.compactMap { address in
-            if case .tcp(let address) = address { address } else { nil }
+            switch address {
+            case .tcp(let address), .tls(let address): address
+            case .unix: nil
+            }
         }
     }
 
@@ -101,6 +107,14 @@ public final class HTTPServer: Sendable {
 
     /// Connections whose answer, or room for whose body, is being waited for.
     public var suspendedConnections: Int { shared.suspensions.count }
+
+    /// Clients that were cut off because they kept the server waiting, by what it waited for.
+    public func cutOffCount(_ delay: ClientDelay) -> Int {
+        daemons.reduce(0) { $0 + $1.worker.deadlines.cutOffCount(delay) }
+    }
+
+    /// Connections that were closed because their client had as many as it may.
+    public var connectionsRefused: Int { shared.ledger?.refused ?? 0 }
 
     /// Whether `stop()` has begun.
     public var isDraining: Bool { shared.isDraining }
@@ -207,11 +221,13 @@ private struct Starting {
         defer { for socket in inherited { ListeningSocket.release(socket.descriptor) } }
         for listener in configuration.listeners {
             switch listener {
-            case .tcp(let address):
+            case .tcp(let address), .tls(let address):
                 let (bound, sockets) = try ListeningSocket.open(
                     address, count: configuration.workersPerAddress)
-                addresses.append(.tcp(bound))
-                ownSockets += sockets.map { ($0, .tcp(bound)) }
+                let shown: ListenAddress =
+                    if case .tls = listener { .tls(bound) } else { .tcp(bound) }
+                addresses.append(shown)
+                ownSockets += sockets.map { ($0, shown) }
             case .unix(let path, let mode):
                 sharedSockets.append((try SharedSocket(path, mode: mode), []))
                 addresses.append(listener.address)
@@ -230,8 +246,10 @@ private struct Starting {
         var nextShared = 0
         for listener in configuration.listeners {
             for _ in 0..<configuration.workersPerAddress {
-                let worker = Worker(index: daemons.count, shared: shared)
-                if case .tcp = listener {
+                let worker = Worker(
+                    index: daemons.count, shared: shared,
+                    limits: configuration.limits)
+                if listener.isOwnForEachWorker {
                     let (socket, address) = ownSockets.removeFirst()
                     daemons.append(
                         try Daemon(
@@ -246,7 +264,7 @@ private struct Starting {
                     sharedSockets[nextShared].daemons.append(daemon)
                 }
             }
-            if case .tcp = listener { continue }
+            if listener.isOwnForEachWorker { continue }
             nextShared += 1
         }
     }
@@ -256,7 +274,8 @@ private struct Starting {
     ) throws(HTTPServerError) {
         while let (socket, daemons) = sharedSockets.first {
             let acceptor = try Acceptor(
-                socket: socket, daemons: daemons, connectionLimit: configuration.connectionLimit,
+                socket: socket, daemons: daemons,
+                connectionLimit: configuration.limits.connectionsPerWorker,
                 errorLog: shared.errorLog)
             sharedSockets.removeFirst()
             acceptors.append(acceptor)

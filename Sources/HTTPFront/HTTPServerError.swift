@@ -10,6 +10,8 @@ public enum HTTPServerError: Error, Equatable, CustomStringConvertible {
     case notASocket(UnixSocketPath)
     /// Any other failure of the system; `call` is the name of the function.
     case socketFailed(ListenAddress, call: String, errno: Int32)
+    /// There is an address for TLS, and no certificate.
+    case noCertificate(ListenAddress)
     /// The connection limits need more file descriptors than the system grants this process.
     case tooFewFileDescriptors(needed: Int, granted: Int)
     /// libmicrohttpd refused; its own words are in the error log.
@@ -22,7 +24,7 @@ public enum HTTPServerError: Error, Equatable, CustomStringConvertible {
         case .addressInUse(let address):
             "Cannot listen on \(address): address in use. Another program, or another copy of this "
                 + "one, already listens there."
-        case .permissionDenied(.tcp(let address)):
+        case .permissionDenied(.tcp(let address)), .permissionDenied(.tls(let address)):
             "Cannot listen on \(address): permission denied. Ports below 1024 need a privilege "
                 + "(CAP_NET_BIND_SERVICE); choose a higher port or grant it."
         case .permissionDenied(.unix(let path)):
@@ -35,6 +37,8 @@ public enum HTTPServerError: Error, Equatable, CustomStringConvertible {
             "Cannot listen on unix:\(path): a file that is no socket lies there and is left alone."
         case .socketFailed(let address, let call, let code):
             "Cannot listen on \(address): \(call): \(systemMessage(code))."
+        case .noCertificate(let address):
+            "Cannot listen on \(address): there is no certificate for TLS."
         case .tooFewFileDescriptors(let needed, let granted):
             "The connection limits need \(needed) file descriptors and the system grants "
                 + "\(granted): raise it (ulimit -Hn, LimitNOFILE=) or lower the connection limit."

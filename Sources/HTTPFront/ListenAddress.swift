@@ -2,13 +2,14 @@
 /// socket's path.
 public enum ListenAddress: Sendable, Hashable {
     case tcp(SocketAddress)
+    case tls(SocketAddress)
     case unix(UnixSocketPath)
 
     /// Whether only this machine's processes can reach it. Who of them may, a Unix socket's mode
     /// says; a loopback address is open to all of them.
     public var isLocal: Bool {
         switch self {
-        case .tcp(let address): address.isLoopback
+        case .tcp(let address), .tls(let address): address.isLoopback
         case .unix: true
         }
     }
@@ -19,6 +20,7 @@ extension ListenAddress: CustomStringConvertible {
     public var description: String {
         switch self {
         case .tcp(let address): address.description
+        case .tls(let address): "tls:\(address)"
         case .unix(let path): "unix:\(path)"
         }
     }
@@ -63,16 +65,20 @@ public struct UnixSocketPath: Sendable, Hashable, CustomStringConvertible {
 /// What a person asks a server to listen on.
 public enum ListenRequest: Sendable, Hashable {
     case tcp(SocketAddress)
+    case tls(SocketAddress)
     case unix(UnixSocketPath)
     /// The sockets that a supervisor handed over under this name; without a name, all of them.
     case inherited(name: String?)
 
-    /// Reads `127.0.0.1:8080` and the other forms of `SocketAddress.init(parsing:)`,
-    /// `unix:PATH`, `inherited` and `inherited:NAME`.
+    /// Reads `127.0.0.1:8080` and the other forms of `SocketAddress.init(parsing:)`, the same
+    /// behind `tls:`, `unix:PATH`, `inherited` and `inherited:NAME`.
     public init(parsing text: String) throws(SocketAddressError) {
+        let tls = "tls:"
         let unix = "unix:"
         let inherited = "inherited"
-        if text.hasPrefix(unix) {
+        if text.hasPrefix(tls) {
+            self = .tls(try SocketAddress(parsing: String(text.dropFirst(tls.count))))
+        } else if text.hasPrefix(unix) {
             self = .unix(try UnixSocketPath(String(text.dropFirst(unix.count))))
         } else if text == inherited {
             self = .inherited(name: nil)
@@ -93,6 +99,9 @@ public enum Listener: Sendable, Hashable {
     /// A socket for each worker, sharing the address, so that the kernel spreads connections.
     case tcp(SocketAddress)
 
+    /// The same, encrypted.
+    case tls(SocketAddress)
+
     /// A socket file of this mode (permission bits; connecting takes the right to write). The file
     /// is made at the start and removed at the stop.
     case unix(UnixSocketPath, mode: UInt32)
@@ -101,9 +110,18 @@ public enum Listener: Sendable, Hashable {
     /// then on, also when the server does not start; theirs is not touched, nor is a socket file.
     case inherited(InheritedSocket)
 
+    /// Whether each worker listens by itself.
+    var isOwnForEachWorker: Bool {
+        switch self {
+        case .tcp, .tls: true
+        case .unix, .inherited: false
+        }
+    }
+
     public var address: ListenAddress {
         switch self {
         case .tcp(let address): .tcp(address)
+        case .tls(let address): .tls(address)
         case .unix(let path, _): .unix(path)
         case .inherited(let socket): socket.address
         }

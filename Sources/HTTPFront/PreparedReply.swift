@@ -16,15 +16,17 @@ public final class PreparedReply: @unchecked Sendable {
 
     public let status: Int
     private let all: UnsafeMutableBufferPointer<Made>
+    let write: @Sendable (inout Reply) -> Void
 
     /// - Parameters:
     ///   - workers: as many as the server has, or more.
     ///   - write: says what the reply is: status, content type, headers and body.
-    public init(workers: Int, _ write: (inout Reply) -> Void) {
+    public init(workers: Int, _ write: @escaping @Sendable (inout Reply) -> Void) {
         var reply = Reply()
         write(&reply)
         precondition(reply.prepared == nil, "a prepared reply is made of parts")
         status = reply.status
+        self.write = write
         all = .allocate(capacity: workers)
         for worker in 0..<workers {
             let made = Made(

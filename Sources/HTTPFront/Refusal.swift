@@ -13,7 +13,14 @@ public enum Refusal: Sendable, CaseIterable {
     case unsupportedTransferEncoding
     /// A header name that is not a token, such as one with a space before the colon.
     case invalidHeaderName
-    /// No `Host`, or more than one, in HTTP/1.1.
+    /// A control character in a header's value.
+    case invalidHeaderValue
+    /// A line of the head that does not end in CR and LF, that is folded, or in which a zero byte
+    /// hides something.
+    case invalidLine
+    /// A method that is not a token.
+    case invalidMethod
+    /// No `Host`, or more than one, in HTTP/1.1, or one that is no host.
     case invalidHost
     /// A GET or HEAD with a body.
     case unexpectedBody
@@ -48,7 +55,11 @@ public enum Refusal: Sendable, CaseIterable {
             "Content-Length and Transfer-Encoding exclude each other."
         case .unsupportedTransferEncoding: "The only Transfer-Encoding is chunked, in HTTP/1.1."
         case .invalidHeaderName: "A header name has a character that is not allowed there."
-        case .invalidHost: "An HTTP/1.1 request has exactly one Host header."
+        case .invalidHeaderValue: "A header value has a control character."
+        case .invalidLine:
+            "A line of the head is folded, has a zero byte, or does not end in CR and LF."
+        case .invalidMethod: "The method has a character that is not allowed there."
+        case .invalidHost: "An HTTP/1.1 request has exactly one Host header, which names a host."
         case .unexpectedBody: "GET and HEAD requests have no body."
         case .invalidTarget: "The request target has a space or a control character."
         case .bodyTooLarge: "The body is larger than this server accepts."

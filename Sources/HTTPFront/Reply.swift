@@ -10,7 +10,7 @@ import Glibc
 /// for GET: the body is kept back and `Content-Length` tells its length.
 public struct Reply: ~Copyable {
     /// Headers beside `Content-Type`, at most.
-    public static let headerCountMax = 6
+    public static let headerCountMax = 10
 
     /// 200 to 599.
     public var status = 200
@@ -25,6 +25,9 @@ public struct Reply: ~Copyable {
     /// Which route answers, for the completion hook: a small number of the caller's choice.
     public var routeTag = 0
 
+    /// Whether headers are added after the answer, so that no reply that others share will do.
+    public var isPlain = false
+
     /// Ends the connection after this answer.
     public var closesConnection = false
 
@@ -35,7 +38,7 @@ public struct Reply: ~Copyable {
         var offset = 0
     }
 
-    private var headers: InlineArray<6, Header>
+    private var headers: InlineArray<10, Header>
     private(set) var headerCount = 0
     /// Values that are no constants, each with a zero byte behind it.
     private var values = ByteBuffer()
@@ -84,13 +87,14 @@ public struct Reply: ~Copyable {
     }
 
     private mutating func addHeader(_ header: Header) {
-        precondition(headerCount < Self.headerCountMax, "a reply has room for six headers")
+        precondition(headerCount < Self.headerCountMax, "a reply has room for ten headers")
         headers[headerCount] = header
         headerCount += 1
     }
 
     /// Answers with a reply that was made before.
     public mutating func use(_ reply: PreparedReply, worker: Int) {
+        if isPlain { return reply.write(&self) }
         status = reply.status
         prepared = reply.made(worker)
     }
@@ -122,7 +126,7 @@ public struct Reply: ~Copyable {
     /// reply is none, has a long body, or there is no memory.
     @inline(__always)
     func takeObject() -> UnsafeMutablePointer<ReplyTemplate.Object>? {
-        guard let pool, body.count <= ReplyTemplate.bodyCountMax,
+        guard let pool, !isPlain, body.count <= ReplyTemplate.bodyCountMax,
             let object = ReplyTemplate.Pool.take(pool, bodyCount: body.count),
             let value = values.bytes.baseAddress
         else { return nil }
@@ -157,9 +161,9 @@ public struct Reply: ~Copyable {
 
     /// Takes back all that was said but the tag, as when an answer fails halfway.
     public mutating func reset() {
-        let tag = routeTag
+        let (tag, plain) = (routeTag, isPlain)
         clear()
-        routeTag = tag
+        (routeTag, isPlain) = (tag, plain)
     }
 
     /// Ready for the next answer.
@@ -169,6 +173,7 @@ public struct Reply: ~Copyable {
         contentType = nil
         routeTag = 0
         closesConnection = false
+        isPlain = false
         headerCount = 0
         prepared = nil
         pool = nil

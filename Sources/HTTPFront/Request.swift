@@ -33,6 +33,18 @@ public struct Request: ~Copyable {
     /// end will tell.
     public var bodyLength: Int? { Framing.bodyLength(connection.pointee.headers) }
 
+    /// The host, and perhaps the port, that the client means: of an absolute target, or else of
+    /// `Host` (RFC 9112, 3.2.2).
+    public var authority: UnsafeBufferPointer<UInt8>? {
+        let end = connection.pointee.path.lowerBound
+        guard end > 0 else { return header(.host) }
+        let target = connection.pointee.target.bytes
+        guard let scheme = target.firstIndex(of: UInt8(ascii: ":")), scheme + 3 <= end else {
+            return nil
+        }
+        return UnsafeBufferPointer(rebasing: target[(scheme + 3)..<end])
+    }
+
     /// The whole body; empty when there is none, or it is streamed.
     public var body: UnsafeBufferPointer<UInt8> { connection.pointee.body.bytes }
 
@@ -62,6 +74,22 @@ public struct Request: ~Copyable {
 
     /// Whether the connection comes from this machine's loopback addresses.
     public var isLoopbackClient: Bool { connection.pointee.isLoopbackClient }
+
+    /// The address that the connection comes from; nil at a Unix socket.
+    public var peer: ClientAddress? { connection.pointee.client }
+
+    /// The client's address: the peer's, or what proxies that are trusted say of theirs. Nil for a
+    /// client at a Unix socket, unless it is such a proxy.
+    public func client(trusting proxies: TrustedProxies?) -> ClientAddress? {
+        guard let proxies, peer.map(proxies.contain) ?? proxies.includesUnixSockets else {
+            return peer
+        }
+        var values: [String] = []
+        forEachHeader(proxies.header == .forwarded ? .forwarded : .forwardedFor) {
+            values.append(String(decoding: $0, as: UTF8.self))
+        }
+        return proxies.client(of: peer, values)
+    }
 
     /// Whether the server is stopping, which a readiness probe must be told.
     public var isDraining: Bool { connection.pointee.isDraining }
@@ -110,7 +138,8 @@ extension Request {
         let state = UnsafeMutablePointer<Connection>.allocate(capacity: 1)
         state.initialize(
             to: Connection(
-                workerIndex: 0, isLoopbackClient: isLoopbackClient, handle: nil,
+                workerIndex: 0, isLoopbackClient: isLoopbackClient, client: nil, place: nil,
+                handle: nil,
                 suspensions: Suspensions(limit: 1)))
         var values: [UnsafeMutableBufferPointer<UInt8>] = []
         defer {

@@ -8,6 +8,7 @@ import Glibc
 public enum RequestHeader: Int, Sendable, CaseIterable {
     case host, contentLength, transferEncoding, contentType
     case authorization, apiKey, ifNoneMatch, accept, acceptEncoding, forwardedFor
+    case forwarded, origin
 
     /// In lower case.
     public var name: StaticString {
@@ -22,6 +23,8 @@ public enum RequestHeader: Int, Sendable, CaseIterable {
         case .accept: "accept"
         case .acceptEncoding: "accept-encoding"
         case .forwardedFor: "x-forwarded-for"
+        case .forwarded: "forwarded"
+        case .origin: "origin"
         }
     }
 
@@ -35,6 +38,9 @@ public enum RequestHeader: Int, Sendable, CaseIterable {
         switch name.count {
         case 4 where Self.hasHalf(text, 0, "host"): self = .host
         case 6 where Self.hasHalf(text, 0, "acce") && Self.hasHalf(text, 2, "cept"): self = .accept
+        case 6 where Self.hasHalf(text, 0, "orig") && Self.hasHalf(text, 2, "igin"): self = .origin
+        case 9 where Self.hasWord(text, 0, "forwarde") && Self.hasWord(text, 1, "orwarded"):
+            self = .forwarded
         case 9 where Self.hasWord(text, 0, "x-api-ke") && Self.hasWord(text, 1, "-api-key"):
             self = .apiKey
         case 12 where Self.hasWord(text, 0, "content-") && Self.hasWord(text, 4, "ent-type"):
@@ -84,7 +90,7 @@ public enum RequestHeader: Int, Sendable, CaseIterable {
 struct HeaderTable: ~Copyable {
     typealias Value = UnsafeBufferPointer<UInt8>
 
-    private var values = InlineArray<10, Value>(repeating: Value(start: nil, count: 0))
+    private var values = InlineArray<12, Value>(repeating: Value(start: nil, count: 0))
     /// One bit for each header that occurs.
     private var present: UInt16 = 0
     /// The further values of headers that occur several times, which is rare.

@@ -11,7 +11,7 @@ extension Worker {
         state.pointee.isDraining = shared.isDraining
         switch shared.plan(Request(connection: state), &state.pointee.reply) {
         case .answered:
-            return Worker.queue(state, mhd, closing: true)
+            return queue(state, mhd, closing: true)
         case .kept(let maxBytes):
             state.pointee.bodyBytesMax = maxBytes
         case .streamed(let maxBytes, let sink):
@@ -26,6 +26,7 @@ extension Worker {
         if let length, length > state.pointee.bodyBytesMax {
             return refuse(.bodyTooLarge, state, mhd)
         }
+        expect(.body, state, from: monotonicNanos())
         return .YES
     }
 
@@ -45,12 +46,17 @@ extension Worker {
         } else if let stream = state.pointee.stream {
             let bytes = UnsafeRawBufferPointer(start: upload, count: count)
             guard let isTaken = offer(bytes, to: stream, state) else { return .NO }
-            // What is left is offered again when the connection is resumed.
-            if !isTaken { return .YES }
+            // What is left is offered again when the connection is resumed; until then it is not
+            // the client who is waited for.
+            if !isTaken {
+                pause(state)
+                return .YES
+            }
         } else {
             guard state.pointee.body.tryAppend(upload, count: count) else { return .NO }
         }
         state.pointee.bodyBytesSeen += count
+        awaitMore(state, behind: count)
         uploadCount.pointee = 0
         return .YES
     }

@@ -44,21 +44,24 @@ extension Worker {
         guard let context, let mhd, let socketContext else { return }
         let worker = Unmanaged<Worker>.fromOpaque(context)
         if code == .CONNECTION_NOTIFY_STARTED {
-            let isLoopback =
-                httpfront_client_address(mhd).flatMap(SocketAddress.init)?.isLoopback ?? false
+            let peer = httpfront_client_address(mhd).flatMap(SocketAddress.init)
             let state = ConnectionPointer.allocate(capacity: 1)
             worker._withUnsafeGuaranteedRef { worker in
                 state.initialize(
                     to: Connection(
-                        workerIndex: worker.index, isLoopbackClient: isLoopback, handle: mhd,
+                        workerIndex: worker.index, isLoopbackClient: peer?.isLoopback ?? false,
+                        client: peer.flatMap(ClientAddress.init(peer:)),
+                        place: worker.deadlines.enter(httpfront_socket(mhd)), handle: mhd,
                         suspensions: worker.shared.suspensions))
                 worker.connectionStarted()
+                worker.admit(state)
             }
             socketContext.pointee = UnsafeMutableRawPointer(state)
         } else if let raw = socketContext.pointee {
             let state = raw.assumingMemoryBound(to: Connection.self)
             worker._withUnsafeGuaranteedRef { worker in
                 worker.finish(state)
+                worker.leave(state)
                 worker.connectionClosed()
             }
             state.deinitialize(count: 1)
@@ -76,13 +79,17 @@ extension Worker {
         let state = raw.assumingMemoryBound(to: Connection.self)
         precondition(
             state.pointee.phase == .idle, "a request is completed before the next begins")
-        let hasMemory = state.pointee.target.tryAppend(uri, count: strlen(uri))
+        let count = strlen(uri)
+        let hasMemory = state.pointee.target.tryAppend(uri, count: count)
+        state.pointee.lines.begin(uri, count: count)
         state.pointee.phase = hasMemory ? .requestLine : .outOfMemory
         Unmanaged<Worker>.fromOpaque(context)._withUnsafeGuaranteedRef { worker in
             worker.requestStarted()
             worker.foresee(.requestLine, state)
+            let now = monotonicNanos()
+            worker.expect(.headers, state, from: now)
+            state.pointee.startNanos = now
         }
-        state.pointee.startNanos = monotonicNanos()
         return raw
     }
 
@@ -140,9 +147,16 @@ extension Worker {
         version: UnsafePointer<CChar>
     ) -> MHD_Result {
         guard !shared.isSealed else { return .NO }
-        state.pointee.method = HTTPMethod(Worker.bytes(method, strlen(method)))
+        let name = Worker.bytes(method, strlen(method))
+        state.pointee.method = HTTPMethod(name)
         guard Framing.isTarget(state.pointee.target.bytes) else {
             return refuse(.invalidTarget, state, mhd)
+        }
+        guard state.pointee.lines.acceptsRequestLine(method, name.count, version) else {
+            return refuse(.invalidLine, state, mhd)
+        }
+        guard state.pointee.method != .other || Framing.isToken(name) else {
+            return refuse(.invalidMethod, state, mhd)
         }
         Worker.walkHeaders(state, mhd)
         if let refusal = state.pointee.refusal
@@ -166,7 +180,7 @@ extension Worker {
         _ refusal: Refusal, _ state: ConnectionPointer, _ mhd: OpaquePointer
     ) -> MHD_Result {
         shared.refuse(refusal, &state.pointee.reply)
-        return Worker.queue(state, mhd, closing: true)
+        return queue(state, mhd, closing: true)
     }
 
     /// One walk along libmicrohttpd's list: checks every header, and keeps those that are asked
@@ -176,8 +190,18 @@ extension Worker {
         MHD_get_connection_values_n(
             mhd, .HEADER_KIND,
             { state, _, nameStart, nameCount, valueStart, valueCount in
-                guard let state, let nameStart else { return .NO }
+                guard let state else { return .NO }
                 let connection = state.assumingMemoryBound(to: Connection.self)
+                // An empty name has no pointer.
+                guard let nameStart else {
+                    connection.pointee.refusal = .invalidHeaderName
+                    return .NO
+                }
+                guard connection.pointee.lines.acceptsHeader(nameStart, valueStart, valueCount)
+                else {
+                    connection.pointee.refusal = .invalidLine
+                    return .NO
+                }
                 let name = Worker.bytes(nameStart, nameCount)
                 // A header without a value has no pointer to one either.
                 let value = Worker.bytes(
@@ -192,6 +216,11 @@ extension Worker {
                 if let header { connection.pointee.headers.append(header, value) }
                 return .YES
             }, state)
+        if state.pointee.refusal == nil,
+            !state.pointee.lines.acceptsEnd(byteCount: httpfront_head_size(mhd))
+        {
+            state.pointee.refusal = .invalidLine
+        }
     }
 
     private static func bytes(
@@ -202,13 +231,14 @@ extension Worker {
     }
 
     private func answer(_ state: ConnectionPointer, _ mhd: OpaquePointer) -> MHD_Result {
+        pause(state)
         if waitsATurn(state) { return .YES }
         if state.pointee.headers.framesBody, let result = endBody(state, mhd) { return result }
         let isDraining = shared.isDraining
         state.pointee.isDraining = isDraining
         handler(Request(connection: state), &state.pointee.reply)
         if state.pointee.phase == .deferred { return .YES }
-        return Worker.queue(
+        return queue(
             state, mhd, closing: isDraining || state.pointee.reply.closesConnection)
     }
 
@@ -223,7 +253,7 @@ extension Worker {
             state.pointee.reply.reset()
             shared.refuse(refusal, &state.pointee.reply)
         }
-        return Worker.queue(
+        return queue(
             state, mhd, closing: shared.isDraining || state.pointee.reply.closesConnection)
     }
 
@@ -240,11 +270,12 @@ extension Worker {
         return state.pointee.hasWaited
     }
 
-    static func queue(
+    func queue(
         _ state: ConnectionPointer, _ mhd: OpaquePointer, closing: Bool
     ) -> MHD_Result {
         let status = state.pointee.reply.status
         precondition(status >= 200 && status < 600, "a final status has three digits from 200 on")
+        awaitTaking(state)
         if let made = state.pointee.reply.prepared {
             let response = closing ? made.pointee.closing : made.pointee.open
             guard MHD_queue_response(mhd, UInt32(status), response) == .YES else { return .NO }
@@ -276,11 +307,13 @@ extension Worker {
     private func finish(_ state: ConnectionPointer) {
         let phase = state.pointee.phase
         guard phase != .idle else { return }
+        let now = monotonicNanos()
         if phase == .answered {
             onCompleted(
                 index, state.pointee.reply.routeTag, state.pointee.reply.status,
-                monotonicNanos() &- state.pointee.startNanos)
+                now &- state.pointee.startNanos)
         }
+        expect(.request, state, from: now)
         requestEnded(answered: phase == .answered)
         state.pointee.reply.clear()
         state.pointee.clear()

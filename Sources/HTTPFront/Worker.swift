@@ -13,6 +13,9 @@ final class ServerShared: Sendable {
     let suspensions: Suspensions
     let streams: StreamPlaces
     let sinkTimeoutMs: Int
+    /// Nil without a limit.
+    let ledger: AddressLedger?
+    let trustedProxies: TrustedProxies?
 
     /// Answers close their connections from now on.
     private let draining = Atomic<Bool>(false)
@@ -34,9 +37,14 @@ final class ServerShared: Sendable {
         self.foresee = foresee
         self.errorLog = errorLog
         self.plan = plan
-        suspensions = Suspensions(limit: configuration.suspendedLimit)
-        streams = StreamPlaces(limit: configuration.streamedBodiesLimit)
-        sinkTimeoutMs = configuration.sinkTimeoutMs
+        let limits = configuration.limits
+        suspensions = Suspensions(limit: limits.suspendedConnections)
+        streams = StreamPlaces(limit: limits.streamedBodies)
+        sinkTimeoutMs = limits.sinkTimeoutMs
+        ledger =
+            limits.connectionsPerClient == 0
+            ? nil : AddressLedger(limit: limits.connectionsPerClient)
+        trustedProxies = configuration.trustedProxies
     }
 
     var isDraining: Bool { draining.load(ordering: .relaxed) }
@@ -53,6 +61,8 @@ final class ServerShared: Sendable {
 final class Worker: Sendable {
     let index: Int
     let shared: ServerShared
+    let deadlines: Deadlines
+    let patience: Patience
 
     /// Each worker has a closure of its own around the shared one: calling a closure counts
     /// references to its context, and two workers counting on one cache line would slow each other
@@ -71,9 +81,12 @@ final class Worker: Sendable {
     /// Keeps another worker's counters off this one's cache lines.
     private let padding = InlineArray<16, UInt64>(repeating: 0)
 
-    init(index: Int, shared: ServerShared) {
+    init(index: Int, shared: ServerShared, limits: Limits) {
         self.index = index
         self.shared = shared
+        // libmicrohttpd counts a connection down only after it has told us that it is closed.
+        deadlines = Deadlines(capacity: limits.connectionsPerWorker + 2)
+        patience = Patience(limits)
         handler = { shared.handler($0, &$1) }
         onCompleted = { shared.onCompleted($0, $1, $2, $3) }
         if let shared = shared.foresee {

@@ -62,6 +62,19 @@ final class ReloadedConfiguration: Sendable {
         if old.workers != new.workers { names.append("workers") }
         if old.mapSize != new.mapSize { names.append("map_size") }
         if old.defaultRegion != new.defaultRegion { names.append("default_region") }
+        if old.limits != new.limits || old.keyRate != new.keyRate
+            || old.clientRate != new.clientRate
+        {
+            names.append("limits")
+        }
+        if old.certificates != new.certificates { names.append("certificates") }
+        if old.trustedProxies != new.trustedProxies
+            || old.forwardedHeader != new.forwardedHeader
+        {
+            names.append("trusted_proxies")
+        }
+        if old.corsOrigins != new.corsOrigins { names.append("cors_origins") }
+        if old.hosts != new.hosts { names.append("hosts") }
         if old.logLevel != new.logLevel { names.append("log_level") }
         if old.logFormat != new.logFormat { names.append("log_format") }
         return names

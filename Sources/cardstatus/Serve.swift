@@ -5,6 +5,7 @@ import CardModel
 import CardService
 import CardStore
 import Foundation
+import GnuTLSKit
 import HTTPFront
 import Logging
 import ServiceLifecycle
@@ -23,6 +24,7 @@ struct Serve: AsyncParsableCommand {
               127.0.0.1:8080   a TCP address; port 0 takes a free one, which the log names
               [::1]:8080       an IPv6 address
               :8080            all addresses
+              tls:ADDRESS:PORT the same, encrypted; needs --tls-certificate and --tls-key
               unix:PATH        a Unix socket, made at the start and removed at the stop
               inherited        all sockets that a supervisor such as systemd hands over
               inherited:NAME   those of this name (FileDescriptorName= of a .socket unit)
@@ -31,8 +33,8 @@ struct Serve: AsyncParsableCommand {
             socket open and connections wait in its queue, so nobody is refused.
 
             WHILE IT RUNS
-              SIGHUP reads the configuration file and the API keys again, unless the server was \
-            started from a terminal, whose end it then is.
+              SIGHUP reads the configuration file, the certificates and the API keys again, unless \
+            the server was started from a terminal, whose end it then is.
 
             EXAMPLES
               cardstatus serve --data-dir data
@@ -44,6 +46,8 @@ struct Serve: AsyncParsableCommand {
               curl --unix-socket /run/cardstatus/http.sock http://localhost/api/health
               cardstatus key create --data-dir data --name proxy
               cardstatus serve --data-dir data --listen 0.0.0.0:8080
+              cardstatus serve --data-dir data --listen tls:0.0.0.0:8443 \\
+                --tls-certificate chain.pem --tls-key key.pem
               systemd-socket-activate -l 127.0.0.1:8080 --fdname=http \\
                 cardstatus serve --data-dir data --listen inherited:http
             """)
@@ -55,8 +59,9 @@ struct Serve: AsyncParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Where to listen: ADDRESS:PORT, unix:PATH, inherited or inherited:NAME; may be given "
-                + "several times (default: 127.0.0.1:8080) [$CARDSTATUS_LISTEN, with commas].",
+            "Where to listen: ADDRESS:PORT, tls:ADDRESS:PORT, unix:PATH, inherited or "
+                + "inherited:NAME; may be given several times (default: 127.0.0.1:8080) "
+                + "[$CARDSTATUS_LISTEN, with commas].",
             valueName: "where"))
     var listen: [String] = []
 
@@ -74,17 +79,11 @@ struct Serve: AsyncParsableCommand {
                 + "[$CARDSTATUS_WORKERS]."))
     var workers: Int?
 
-    @Option(
-        name: .long,
-        help: "Connections of one worker at a time (default: 4096) [$CARDSTATUS_CONNECTION_LIMIT].")
-    var connectionLimit: Int?
+    @OptionGroup(title: "Limits of clients") var limitOptions: LimitOptions
 
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "Seconds after which a silent connection is closed (default: 60) "
-                + "[$CARDSTATUS_IDLE_TIMEOUT].", valueName: "seconds"))
-    var idleTimeout: Int?
+    @OptionGroup(title: "TLS") var tls: TLSOptions
+
+    @OptionGroup(title: "Whom to believe") var exposure: ExposureOptions
 
     @Option(
         name: .long,
@@ -162,6 +161,8 @@ struct Serve: AsyncParsableCommand {
         let region = try settings.defaultRegion(defaultRegion)
         let serverConfiguration = try configuration(settings, logger)
         let readyWhen = try settings.readyWhen(readyWhen)
+        let policy = try exposure.policy(settings, serverConfiguration.limits)
+        let certificates = try certificates(settings, serverConfiguration, logger)
         let reloading = try ReloadedConfiguration(settings, self)
         let backupDirectory = backupDir ?? settings.variable("CARDSTATUS_BACKUP_DIR")
 
@@ -180,7 +181,7 @@ struct Serve: AsyncParsableCommand {
                         service: Running { () async throws in
                             let service = try CardService(
                                 store: store, readyWhen: readyWhen,
-                                hooks: ReloadHooks(config: reloading?.prepare),
+                                hooks: ReloadHooks(config: reloading?.prepare, certs: certificates),
                                 backupDirectory: backupDirectory,
                                 onEvent: { Self.log($0, logger) })
                             let engine = RunEngine(
@@ -191,7 +192,7 @@ struct Serve: AsyncParsableCommand {
                             reloading?.change(engine)
                             try await serve(
                                 serverConfiguration, service, engine, access: access,
-                                region: region, logger)
+                                policy: policy, region: region, logger)
                         })
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
@@ -203,7 +204,7 @@ struct Serve: AsyncParsableCommand {
     /// flight finish, then what is queued to be written.
     private func serve(
         _ configuration: HTTPServer.Configuration, _ service: CardService, _ engine: RunEngine,
-        access: CardAPI.Access, region: PhoneRegion, _ logger: Logger
+        access: CardAPI.Access, policy: RequestPolicy, region: PhoneRegion, _ logger: Logger
     ) async throws {
         service.start()
         let server: HTTPServer
@@ -211,7 +212,8 @@ struct Serve: AsyncParsableCommand {
         do {
             try engine.start()
             (server, api) = try self.server(
-                configuration, service, engine, access: access, region: region, logger)
+                configuration, service, engine, access: access, policy: policy,
+                region: region, logger)
         } catch {
             engine.stop()
             service.stop()
@@ -241,6 +243,8 @@ struct Serve: AsyncParsableCommand {
         switch address {
         case .tcp(let address):
             logger.info("listening", metadata: ["url": "http://\(address)"])
+        case .tls(let address):
+            logger.info("listening", metadata: ["url": "https://\(address)"])
         case .unix(let path):
             logger.info("listening", metadata: ["socket": "\(path)"])
         }
@@ -256,12 +260,11 @@ struct Serve: AsyncParsableCommand {
         configuration.workersPerAddress = try settings.integer(
             workers, "--workers", "CARDSTATUS_WORKERS", in: 1...256,
             configured: settings.configuration.workers, default: 1)
-        configuration.connectionLimit = try settings.integer(
-            connectionLimit, "--connection-limit", "CARDSTATUS_CONNECTION_LIMIT",
-            in: 1...1_000_000, default: configuration.connectionLimit)
-        configuration.idleTimeoutSeconds = try settings.integer(
-            idleTimeout, "--idle-timeout", "CARDSTATUS_IDLE_TIMEOUT", in: 1...86_400,
-            default: configuration.idleTimeoutSeconds)
+        configuration.limits = try limitOptions.limits(settings)
+        configuration.trustedProxies = try exposure.trustedProxies(settings)
+        configuration.tls = HTTPServer.TLS(
+            priorities: try tls.priorities(settings),
+            certificateCallback: ServerCertificates.callback)
         configuration.shutdownGraceMs =
             1_000
             * (try settings.integer(
@@ -288,6 +291,7 @@ struct Serve: AsyncParsableCommand {
             let listeners = try requests.flatMap { request -> [Listener] in
                 switch request {
                 case .tcp(let address): [.tcp(address)]
+                case .tls(let address): [.tls(address)]
                 case .unix(let path): [.unix(path, mode: mode)]
                 case .inherited(let name): try inherited.claim(name: name).map(Listener.inherited)
                 }
@@ -301,6 +305,34 @@ struct Serve: AsyncParsableCommand {
         } catch {
             throw CommandFailure.misused("--listen: \(error)")
         }
+    }
+
+    // MARK: Certificates
+
+    /// Reads the certificates, and says how to read them again.
+    ///
+    /// - Returns: nil when there are none, which is well if no listener encrypts.
+    private func certificates(
+        _ settings: Settings, _ configuration: HTTPServer.Configuration, _ logger: Logger
+    ) throws -> ReloadHooks.Prepare? {
+        guard let files = try tls.files(settings) else {
+            for case .tls(let address) in configuration.listeners {
+                throw CommandFailure.misused(
+                    "tls:\(address) needs a certificate: give --tls-certificate and --tls-key")
+            }
+            return nil
+        }
+        // A connection that has not come to its first request by then is cut off.
+        let handshakeSecondsMax =
+            configuration.limits.idleSeconds + configuration.limits.headerSeconds + 1
+        do {
+            let certificates = try files.read()
+            ServerCertificates.install(certificates, handshakeSecondsMax: handshakeSecondsMax)
+            TLSFiles.warn(certificates, logger)
+        } catch {
+            throw CommandFailure.misused("--tls-certificate: \(error)")
+        }
+        return { try files.prepare(handshakeSecondsMax: handshakeSecondsMax, logger) }
     }
 
     // MARK: Keys
@@ -442,16 +474,17 @@ struct Serve: AsyncParsableCommand {
 
     private func server(
         _ configuration: HTTPServer.Configuration, _ service: CardService, _ engine: RunEngine,
-        access: CardAPI.Access, region: PhoneRegion, _ logger: Logger
+        access: CardAPI.Access, policy: RequestPolicy, region: PhoneRegion, _ logger: Logger
     ) throws -> (HTTPServer, CardAPI) {
         // The metrics show the server's connections, and the server counts into the metrics.
         let running = WeakServer()
         let metrics = Metrics(
             workers: configuration.workerCount, version: Version.text,
             processStatistics: { .current() },
-            connections: { running.connections })
+            connections: { running.connections }, protection: { running.protection })
         let api = CardAPI(
             service: service, engine: engine, defaultRegion: region, access: access,
+            policy: policy,
             metrics: metrics
         ) { route, error in
             logger.error(
@@ -481,6 +514,17 @@ private final class WeakServer: Sendable {
 
     func set(_ server: HTTPServer) {
         reference.withLock { $0 = Reference(server: server) }
+    }
+
+    var protection: Metrics.Protection {
+        var protection = Metrics.Protection()
+        protection.certificates = ServerCertificates.current.map { certificate in
+            (certificate.names.first ?? "", certificate.expiresAt)
+        }
+        guard let server = reference.withLock({ $0.server }) else { return protection }
+        protection.connectionsRefused = server.connectionsRefused
+        protection.cutOff = ClientDelay.allCases.map { ($0, server.cutOffCount($0)) }
+        return protection
     }
 
     var connections: Metrics.Connections {

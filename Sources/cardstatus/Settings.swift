@@ -32,6 +32,12 @@ struct Settings {
         Self.variable(name, environment)
     }
 
+    /// An option that may be given several times, or its variable with commas.
+    func list(_ option: [String], _ variableName: String) -> [String] {
+        guard option.isEmpty, let text = variable(variableName) else { return option }
+        return text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+
     func dataDirectory(_ option: String?) throws -> String {
         guard
             let directory = option ?? variable("CARDSTATUS_DATA_DIR")

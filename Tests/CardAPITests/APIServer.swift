@@ -39,8 +39,8 @@ final class APIServer: Sendable {
     ///   has it open.
     init(
         _ facts: [CardFact], from source: Source = .memory, access: CardAPI.Access = .keysIfAny,
-        region: String = "AE", feeds: FeedSet? = nil, mapSizeBytes: Int = 1 << 30,
-        hooks: ReloadHooks = ReloadHooks(), hasBackups: Bool = false,
+        policy: RequestPolicy = RequestPolicy(), region: String = "AE", feeds: FeedSet? = nil,
+        mapSizeBytes: Int = 1 << 30, hooks: ReloadHooks = ReloadHooks(), hasBackups: Bool = false,
         prepare: (String) throws -> Void = { _ in }
     ) throws {
         let directory = try ScratchDirectory()
@@ -70,7 +70,7 @@ final class APIServer: Sendable {
         ) { _ in }
         let api = CardAPI(
             service: service, engine: engine, defaultRegion: try #require(PhoneRegion(region)),
-            access: access,
+            access: access, policy: policy,
             metrics: metrics
         ) { route, error in
             problems.append("\(route.pattern): \(error)")
@@ -116,13 +116,21 @@ final class APIServer: Sendable {
         try send("GET", target, headers)
     }
 
+    /// A body is JSON unless a header says otherwise.
     func send(
         _ method: String, _ target: String, _ headers: [String] = [], body: String = "",
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> HTTPAnswer {
-        var lines = ["\(method) \(target) HTTP/1.1", "Host: localhost", "Connection: close"]
+        var lines = ["\(method) \(target) HTTP/1.1", "Connection: close"]
         lines += headers
-        if !body.isEmpty { lines.append("Content-Length: \(body.utf8.count)") }
+        func has(_ name: String) -> Bool {
+            headers.contains { $0.lowercased().hasPrefix(name + ":") }
+        }
+        if !has("host") { lines.append("Host: localhost") }
+        if !body.isEmpty {
+            lines.append("Content-Length: \(body.utf8.count)")
+            if !has("content-type") { lines.append("Content-Type: application/json") }
+        }
         let connection = try HTTPConnection(port: server.boundAddresses[0].port)
         try connection.send((lines + ["", body]).joined(separator: "\r\n"))
         let answer = try connection.answer(isHead: method == "HEAD")

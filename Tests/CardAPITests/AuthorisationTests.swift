@@ -1,3 +1,4 @@
+import CardModel
 import CardStore
 import Foundation
 import Testing
@@ -125,6 +126,34 @@ struct AuthorisationTests {
                     #expect(status == 401, what)
                 }
             }
+        }
+    }
+
+    /// A key that is bound to a feed is for that one alone, with a body or without.
+    @Test func boundKey_isForItsFeed() throws {
+        let key = APIKey()
+        let server = try APIServer(try Samples.facts(), access: .keysOnly) { directory in
+            let store = try CardStore(directory: directory, create: false)
+            try store.addKey(
+                StoredKey(
+                    hash: key.hash, name: "k", createdAt: 0, role: .ingest,
+                    feed: FeedID("delivered")))
+        }
+        let header = ["X-API-Key: \(key.text)", "Content-Type: text/csv"]
+        for (method, target, body, isAllowed) in [
+            ("POST", "/api/feeds/delivered/refresh", "", true),
+            ("POST", "/api/feeds/pickup/refresh", "", false),
+            ("POST", "/api/feeds/delivered/files", "a,b", true),
+            ("POST", "/api/feeds/pickup/files", "a,b", false),
+            ("POST", "/api/feeds/pickup/files", "", false),
+            ("POST", "/api/refresh-delivered", "", true),
+            ("POST", "/api/refresh-pickup", "", false), ("POST", "/api/ingest", "", false),
+            ("GET", "/api/runs", "", false), ("GET", "/api/runs?feed=pickup", "", false),
+            ("GET", "/api/runs?feed=delivered", "", true), ("GET", "/api/runs/99999", "", true),
+            ("GET", "/api/feeds", "", true), ("GET", "/api/cards/ZYW8827", "", true),
+        ] {
+            let status = try server.send(method, target, header, body: body).status
+            #expect((status != 403) == isAllowed && status != 401, "\(method) \(target) \(status)")
         }
     }
 

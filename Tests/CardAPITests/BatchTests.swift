@@ -88,6 +88,12 @@ struct BatchTests {
             let answer = try Self.post(server, "{}", "Content-Type: \(type)")
             #expect(answer.status == 415, "\(type)")
         }
+        // Nor is a body guessed at that does not say what it is.
+        let connection = try HTTPConnection(port: server.server.boundAddresses[0].port)
+        try connection.send(
+            "POST /api/cards/batch HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                + "Content-Length: 2\r\n\r\n{}")
+        #expect(try connection.answer().status == 415)
     }
 
     /// Other methods are told which there is, but a GET is of the card BATCH.

@@ -65,7 +65,9 @@ enum Contract {
             }
             found += try checker.findings(.string(value), header["schema"] ?? .null, at: name)
         }
-        let plain = ["date", "connection", "content-length", "content-type"]
+        let plain = [
+            "date", "connection", "content-length", "content-type", "x-content-type-options",
+        ]
         let known = Set(documented.keys.map { $0.lowercased() } + plain)
         for name in answer.headers.keys where !known.contains(name) {
             found.append("the header \(name) is not documented")

@@ -35,7 +35,9 @@ struct KeyGrantTests {
             store = try CardStore(
                 directory: scratch.path, create: true, mapSizeBytes: 16 << 20)
             for key in keys { try store.addKey(key) }
-            check = KeyCheck(service: try CardService(store: store) { _ in }, access: .keysOnly)
+            check = KeyCheck(
+                service: try CardService(store: store) { _ in }, access: .keysOnly,
+                hosts: LocalHosts([]))
         }
 
         func ask<R>(

@@ -38,6 +38,9 @@ struct OpenAPITests {
             let needsKey = route.role != nil
             #expect(names == (needsKey ? ["bearer", "header"] : []), "\(route)")
             #expect((operation["responses"]?["401"] != nil) == needsKey, "\(route)")
+            #expect((operation["responses"]?["421"] != nil) == needsKey, "\(route)")
+            let isProbe = [.health, .ready].contains(route)
+            #expect((operation["responses"]?["429"] != nil) == !isProbe, "\(route)")
             // Every role includes look-ups.
             let mayLackRole = needsKey && route.role != .lookup
             #expect((operation["responses"]?["403"] != nil) == mayLackRole, "\(route)")

@@ -7,7 +7,7 @@ import Testing
 
 struct ProblemTests {
     private static let all = [
-        Problem.malformed("what"), .noKey, .forbidden, .unknownCard, .unknownRoute,
+        Problem.malformed("what"), .noKey, .forbidden, .foreignHost, .unknownCard, .unknownRoute,
         .methodNotAllowed("GET"),
         .bodyTooLarge, .unsupportedMediaType, .tooManyRequests, .failed, .notReady("why"), .busy,
         Problem(ReloadError.alreadyReloading),
@@ -87,9 +87,15 @@ struct ProblemTests {
 
     /// What is made beforehand has its headers.
     @Test func preparedProblems_sayWhenToAskAgain() throws {
-        let prepared = PreparedProblems(workers: 1)
+        var policy = RequestPolicy()
+        policy.perKey = RateLimit(perSecond: 5, burst: 7)
+        policy.perClient = RateLimit(perSecond: 5, burst: 8)
+        let prepared = PreparedProblems(workers: 1, policy: policy)
         #expect(prepared.unknownCard.status == 404 && prepared.noKey.status == 401)
-        for (reply, status) in [(prepared.tooManyRequests, 429), (prepared.busy, 503)] {
+        for (reply, status, limit) in [
+            (prepared.keyRate, 429, "7"), (prepared.clientRate, 429, "8"),
+            (prepared.busy, 503, nil),
+        ] as [(PreparedReply, Int, String?)] {
             var configuration = HTTPServer.Configuration(addresses: [.loopback(port: 0)])
             configuration.shutdownGraceMs = 0
             let server = try HTTPServer(
@@ -100,6 +106,8 @@ struct ProblemTests {
             try connection.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             let answer = try connection.answer(isHead: false)
             #expect(answer.status == status && answer.headers["retry-after"] == "1")
+            #expect(answer.headers["ratelimit-limit"] == limit)
+            #expect(answer.headers["ratelimit-remaining"] == limit.map { _ in "0" })
             #expect(answer.headers["content-type"] == "application/problem+json")
             #expect(try JSON(parsing: answer.body)["status"] == .number(Double(status)))
         }

@@ -102,6 +102,39 @@ import Testing
         #expect(second.delimiter == nil && !second.allowsCardNumbers)
     }
 
+    /// Whom the server believes, what it proves itself by, and what clients may take.
+    @Test func init_readsWhatGuardsTheServer() throws {
+        let configuration = try Self.configuration(
+            """
+            certificates:
+              - {certificate: a.pem, key: a.key}
+              - {certificate: b.pem, key: b.key}
+            limits: {connections: 100, header_timeout: 5, key_rate: 100/200}
+            trusted_proxies: [10.0.0.0/8, unix]
+            forwarded_header: forwarded
+            cors_origins: https://desk.example
+            hosts: [cards.internal]
+            """)
+        #expect(
+            configuration.certificates == [
+                .init(certificate: "a.pem", key: "a.key"),
+                .init(certificate: "b.pem", key: "b.key"),
+            ])
+        #expect(configuration.limits == ["connections": 100, "header_timeout": 5])
+        #expect(configuration.keyRate == "100/200" && configuration.clientRate == nil)
+        #expect(configuration.trustedProxies == ["10.0.0.0/8", "unix"])
+        #expect(configuration.forwardedHeader == "forwarded")
+        #expect(configuration.corsOrigins == ["https://desk.example"])
+        #expect(configuration.hosts == ["cards.internal"])
+        for (yaml, message) in [
+            ("limits: {speed: 1}", "c.yaml:1:10: limits has no setting 'speed'"),
+            ("limits: {connections: many}", "connections must be a whole number"),
+            ("certificates: [{key: a.key}]", "certificate is missing in a certificate"),
+        ] {
+            #expect(Self.message(yaml).contains(message), "\(Self.message(yaml))")
+        }
+    }
+
     /// Feeds can share what they have in common by YAML's own means.
     @Test func init_readsAliases() throws {
         let configuration = try Self.configuration(

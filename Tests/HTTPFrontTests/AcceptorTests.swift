@@ -16,7 +16,7 @@ struct AcceptorTests {
         try TestServer {
             $0.listeners = [.unix(path, mode: 0o600)]
             $0.workersPerAddress = workers
-            $0.connectionLimit = limit
+            $0.limits.connectionsPerWorker = limit
         }
     }
 

@@ -223,7 +223,7 @@ struct BodyPlanTests {
     func stream_isAbandoned_whenTheClientGoes(isHeld: Bool) throws {
         let folder = try ScratchFolder()
         let sink = FileSink(folder.file("body"))
-        let test = try server(sink) { $0.streamedBodiesLimit = 1 }
+        let test = try server(sink) { $0.limits.streamedBodies = 1 }
         sink.hold(isHeld)
         let client = try test.client()
         try client.send(Self.post + "Content-Length: 100000000\r\n\r\n")
@@ -281,7 +281,7 @@ struct BodyPlanTests {
     @Test func stream_isRefused_whenThereAreTooMany() throws {
         let folder = try ScratchFolder()
         let sink = FileSink(folder.file("body"))
-        let test = try server(sink) { $0.streamedBodiesLimit = 1 }
+        let test = try server(sink) { $0.limits.streamedBodies = 1 }
         let first = try test.client()
         try first.send(Self.post + "Content-Length: 2\r\n\r\na")
         #expect(eventually { test.counters[0].requestsInFlight == 1 })
@@ -296,7 +296,7 @@ struct BodyPlanTests {
     @Test func stream_endsTheConnection_whenTheSinkStaysStuck() throws {
         let folder = try ScratchFolder()
         let sink = FileSink(folder.file("body"))
-        let test = try server(sink) { $0.sinkTimeoutMs = 1 }
+        let test = try server(sink) { $0.limits.sinkTimeoutMs = 1 }
         sink.hold(true)
         let client = try test.client()
         try client.send(Self.post + "Content-Length: 100000000\r\n\r\n")

@@ -159,7 +159,7 @@ struct DeferredReplyTests {
     /// No more than the limit wait; a place is free again as soon as one was answered.
     @Test func deferReply_isNil_whenTooManyWait() throws {
         let waiting = Waiting()
-        let test = try server(waiting) { $0.suspendedLimit = 2 }
+        let test = try server(waiting) { $0.limits.suspendedConnections = 2 }
         let clients = try (0..<2).map { _ in try test.client() }
         for client in clients { try client.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n") }
         #expect(eventually { waiting.count == 2 })
@@ -264,7 +264,7 @@ struct DeferredReplyTests {
         let waiting = Waiting()
         let test = try server(waiting) {
             $0.workersPerAddress = 2
-            $0.connectionLimit = 2_048
+            $0.limits.connectionsPerWorker = 2_048
         }
         let clients = try (0..<2_000).map { _ in try test.client() }
         for (number, client) in clients.enumerated() {

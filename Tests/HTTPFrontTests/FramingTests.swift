@@ -38,4 +38,29 @@ struct FramingTests {
         }
         #expect(wrong == [])
     }
+
+    /// A value has no control character but the tab.
+    @Test func isFieldText_isFalse_whenAnyByteIsAControl() {
+        var wrong: [[UInt8]] = []
+        everyText(of: UInt8(ascii: " ")) { byte, value in
+            let isAllowed = byte >= 0x20 && byte != 0x7F || byte == 0x09
+            if Framing.isFieldText(value) != isAllowed { wrong.append(Array(value)) }
+        }
+        #expect(wrong == [])
+    }
+
+    /// A host has what names, addresses and ports have.
+    @Test func isHost_isFalse_whenAnyByteBelongsInNone() {
+        let allowed = Set(
+            Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]".utf8))
+        var wrong: [[UInt8]] = []
+        everyText(of: UInt8(ascii: "m")) { byte, host in
+            // White space at the end is not part of a value.
+            let isTail = host.last == byte && [0x20, 0x09].contains(byte)
+            if Framing.isHost(host) != (allowed.contains(byte) || isTail) {
+                wrong.append(Array(host))
+            }
+        }
+        #expect(wrong == [])
+    }
 }

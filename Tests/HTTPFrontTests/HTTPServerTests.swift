@@ -108,7 +108,7 @@ struct HTTPServerTests {
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n", .bodyTooLarge),
     ])
     func framing_isRefused_whenAmbiguous(request: String, refusal: Refusal) throws {
-        let test = try TestServer({ $0.maxBodyBytes = 1_000 })
+        let test = try TestServer({ $0.limits.bodyBytes = 1_000 })
         let client = try test.client()
         let isHead = request.hasPrefix("HEAD")
         try client.send(request + "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -191,7 +191,7 @@ struct HTTPServerTests {
     /// Bodies up to the limit are whole; one byte more is 413, chunked or not.
     @Test func body_isCollected_upToTheLimit() throws {
         let test = try TestServer(
-            { $0.maxBodyBytes = 100_000 },
+            { $0.limits.bodyBytes = 100_000 },
             handler: { request, reply in
                 let sum = request.body.reduce(0) { $0 &+ Int($1) }
                 reply.body.append(Array("\(request.body.count) \(sum)".utf8))
@@ -221,7 +221,7 @@ struct HTTPServerTests {
 
     /// A client that never ends a body that is too long is cut off.
     @Test func body_endsTheConnection_whenItGoesOnWithoutEnd() throws {
-        let test = try TestServer({ $0.maxBodyBytes = 1_000 })
+        let test = try TestServer({ $0.limits.bodyBytes = 1_000 })
         let client = try test.client()
         try client.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         let chunk = "400\r\n" + String(repeating: "x", count: 1_024) + "\r\n"

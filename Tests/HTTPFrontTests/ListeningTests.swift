@@ -8,7 +8,7 @@ struct ListeningTests {
     {
         var configuration = HTTPServer.Configuration(addresses: [address])
         configuration.workersPerAddress = workers
-        configuration.connectionLimit = 64
+        configuration.limits.connectionsPerWorker = 64
         return configuration
     }
 
@@ -121,7 +121,7 @@ struct ListeningTests {
     @Test func start_throws_whenConfigurationCannotBeServed() throws {
         #expect(throws: HTTPServerError.noAddress) { try start(.init(addresses: [])) }
         var huge = configuration(.loopback(port: 0))
-        huge.connectionLimit = 1 << 24
+        huge.limits.connectionsPerWorker = 1 << 24
         huge.workersPerAddress = 100
         let error = #expect(throws: HTTPServerError.self) { try start(huge) }
         guard case .tooFewFileDescriptors(let needed, let granted) = error else {

@@ -22,7 +22,7 @@ final class TestServer: Sendable {
         handler: @escaping HTTPServer.Handler = { TestServer.echo($0, &$1) }
     ) throws {
         var configuration = HTTPServer.Configuration(addresses: [.loopback(port: 0)])
-        configuration.connectionLimit = 256
+        configuration.limits.connectionsPerWorker = 256
         configuration.shutdownGraceMs = 5_000
         configure(&configuration)
         let log = Recorder<String>()

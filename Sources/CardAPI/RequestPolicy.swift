@@ -1,0 +1,86 @@
+public import HTTPFront
+
+/// Whom the API answers, beside what keys say.
+public struct RequestPolicy: Sendable {
+    /// Requests with one key; nil is without a limit.
+    public var perKey: RateLimit?
+    /// Requests of one client; nil is without a limit.
+    public var perClient: RateLimit?
+    /// Keys or clients that are told apart at a time.
+    public var rateBuckets = Limits().rateBuckets
+    /// Whose word on a client's address counts.
+    public var trustedProxies: TrustedProxies?
+    /// The web pages whose scripts may read answers, as `https://host[:port]`; none by default.
+    public var corsOrigins: [String] = []
+    /// Names under which a server without keys is asked, beside `localhost` and addresses.
+    public var hosts: [String] = []
+
+    public init() {}
+}
+
+/// The web pages whose scripts may read answers. A browser asks with `Origin`, and keeps an answer
+/// from a page that is not named in it.
+struct CrossOrigin: Sendable {
+    private let origins: [[UInt8]]
+
+    init(_ origins: [String]) {
+        self.origins = origins.map { Array($0.utf8) }
+    }
+
+    var isOff: Bool { origins.isEmpty }
+
+    func allows(_ origin: UnsafeBufferPointer<UInt8>) -> Bool {
+        origins.contains { $0.elementsEqual(origin) }
+    }
+
+    /// The answer to a browser that asks what it may ask.
+    func allowCalls(from origin: UnsafeBufferPointer<UInt8>, _ reply: inout Reply) {
+        reply.status = 204
+        allow(origin, &reply)
+        reply.addHeader("Access-Control-Allow-Methods", "GET, HEAD, POST")
+        reply.addHeader(
+            "Access-Control-Allow-Headers", "Authorization, X-API-Key, Content-Type, If-None-Match")
+        reply.addHeader("Access-Control-Max-Age", "600")
+    }
+
+    /// Lets the page read the answer.
+    func allow(_ origin: UnsafeBufferPointer<UInt8>, _ reply: inout Reply) {
+        reply.addHeader("Access-Control-Allow-Origin", bytes: origin)
+        reply.addHeader("Vary", "Origin")
+        reply.addHeader("Access-Control-Expose-Headers", "ETag, Location, Retry-After")
+    }
+}
+
+/// Names under which a server that asks for no key is asked.
+///
+/// Any web page can have its own name resolve to 127.0.0.1 (DNS rebinding), and then the browser of
+/// whoever looks at it takes this server for the page's. The browser still says the page's name in
+/// `Host`; so only names that cannot be anybody else's are answered.
+struct LocalHosts: Sendable {
+    private let names: [[UInt8]]
+
+    init(_ names: [String]) {
+        self.names = names.map { Array($0.lowercased().utf8) }
+    }
+
+    func contain(_ authority: UnsafeBufferPointer<UInt8>?) -> Bool {
+        // HTTP/1.0 may go without, and browsers do not speak it.
+        guard let authority, !authority.isEmpty else { return true }
+        // An address cannot be made to mean another one. No host's name ends in a number (RFC 1123,
+        // 2.1), and none begins with a bracket.
+        if authority[0] == UInt8(ascii: "[") { return true }
+        let colon = authority.firstIndex(of: UInt8(ascii: ":")) ?? authority.count
+        let host = UnsafeBufferPointer(rebasing: authority[..<colon])
+        if host.allSatisfy({ $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }) {
+            return true
+        }
+        return isName(host)
+    }
+
+    private func isName(_ host: UnsafeBufferPointer<UInt8>) -> Bool {
+        let name = host.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
+        let localhost = Array("localhost".utf8)
+        return name == localhost || name.suffix(10) == [UInt8(ascii: ".")] + localhost
+            || names.contains(name)
+    }
+}
