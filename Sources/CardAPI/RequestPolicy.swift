@@ -78,9 +78,34 @@ struct LocalHosts: Sendable {
     }
 
     private func isName(_ host: UnsafeBufferPointer<UInt8>) -> Bool {
-        let name = host.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
-        let localhost = Array("localhost".utf8)
-        return name == localhost || name.suffix(10) == [UInt8(ascii: ".")] + localhost
-            || names.contains(name)
+        let localhost: StaticString = "localhost"
+        let name = UnsafeBufferPointer(
+            start: localhost.utf8Start, count: localhost.utf8CodeUnitCount)
+        if host.count >= name.count,
+            Self.isSame(UnsafeBufferPointer(rebasing: host.suffix(name.count)), name)
+        {
+            // Itself, or a name below it.
+            if host.count == name.count { return true }
+            if host[host.count - name.count - 1] == UInt8(ascii: ".") { return true }
+        }
+        for name in names {
+            if name.withUnsafeBufferPointer({ Self.isSame(host, $0) }) { return true }
+        }
+        return false
+    }
+
+    /// Whether a host is a name, which is in small letters.
+    private static func isSame(
+        _ host: UnsafeBufferPointer<UInt8>, _ name: UnsafeBufferPointer<UInt8>
+    ) -> Bool {
+        guard host.count == name.count else { return false }
+        var index = 0
+        while index < name.count {
+            let byte = host[index]
+            let isCapital = byte >= 0x41 && byte <= 0x5A
+            if (isCapital ? byte | 0x20 : byte) != name[index] { return false }
+            index += 1
+        }
+        return true
     }
 }
