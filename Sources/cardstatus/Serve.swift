@@ -163,7 +163,7 @@ struct Serve: AsyncParsableCommand {
         let serverConfiguration = try configuration(settings, logger)
         let readyWhen = try settings.readyWhen(readyWhen)
         let reloading = try ReloadedConfiguration(settings, self)
-        let backupDirectory = backupDir ?? settings.variable("CARDSTATUS_BACKUP_DIR")
+        let backupDirectory = try backupDirectory(settings)
 
         let store = try self.store.openStore(settings, create: true)
         let lock = try locked(store)
@@ -301,6 +301,18 @@ struct Serve: AsyncParsableCommand {
         } catch {
             throw CommandFailure.misused("--listen: \(error)")
         }
+    }
+
+    /// Found out at the start rather than when a backup is wanted.
+    private func backupDirectory(_ settings: Settings) throws -> String? {
+        guard let path = backupDir ?? settings.variable("CARDSTATUS_BACKUP_DIR") else { return nil }
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory),
+            isDirectory.boolValue, FileManager.default.isWritableFile(atPath: path)
+        else {
+            throw CommandFailure.misused("--backup-dir: '\(path)' is no directory to write to")
+        }
+        return path
     }
 
     // MARK: Keys
