@@ -1,7 +1,7 @@
 /* Sends requests that were rendered beforehand, and times the answers: for what wrk cannot do, which
  * is to say when it is warm, Redis's protocol, bodies that differ, and a constant rate.
  *
- *     drive PORT|SOCKET-PATH http|resp REQUESTS-FILE CONNECTIONS WARM-UP-S SECONDS RATE
+ *     drive PORT|SOCKET-PATH http|write|resp REQUESTS-FILE CONNECTIONS WARM-UP-S SECONDS RATE
  *
  * REQUESTS-FILE holds records: two 32-bit numbers in the machine's order (bytes of the request, keys in
  * it), then the request. They are sent in order, round and round, one at a time on each connection.
@@ -14,6 +14,7 @@
  * between the two. An answer that is not as expected counts as failed: another HTTP status than 200, an
  * error of Redis, more or fewer elements than keys (over HTTP the lines of the body are counted, one a
  * key as in application/x-ndjson, when a request holds several keys). A nil of Redis is a missing key.
+ * As `write`, 200 and 201 are expected, and whatever the body says counts for all keys.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -58,7 +59,7 @@ struct connection {
 static struct request *requests;
 static size_t request_count, next_request;
 static struct connection connections[connection_limit];
-static int connection_count, is_resp, loop;
+static int connection_count, is_resp, is_write, loop;
 static char buffer[buffer_size];
 
 /* What is measured. A latency goes to a bucket of 1/64 of its power of two: an error below 1.6 %. */
@@ -187,7 +188,7 @@ static void answered(struct connection *c)
     buckets[bucket((uint64_t)(latency > 0 ? latency : 0))]++;
     answers++;
     keys += c->request->keys;
-    if (c->bad || (!is_resp && c->request->keys > 1 && c->lines != c->request->keys) ||
+    if (c->bad || (!is_resp && !is_write && c->request->keys > 1 && c->lines != c->request->keys) ||
         (is_resp && c->request->keys != c->lines))
         failed++;
     missing += (uint64_t)c->missing;
@@ -197,7 +198,8 @@ static void answered(struct connection *c)
 static void take_head(struct connection *c, const char *end)
 {
     char *line = c->head, *next;
-    if (strncmp(line, "HTTP/1.1 200", 12) != 0)
+    if (strncmp(line, "HTTP/1.1 200", 12) != 0 &&
+        !(is_write && strncmp(line, "HTTP/1.1 201", 12) == 0))
         c->bad = 1;
     c->skip = -1;
     for (; line < end && (next = strstr(line, "\r\n")); line = next + 2) {
@@ -328,11 +330,12 @@ static void run(int64_t until, int64_t *due, int64_t gap)
 int main(int count, char **arguments)
 {
     if (count != 8) {
-        fprintf(stderr, "usage: drive PORT|SOCKET http|resp REQUESTS CONNECTIONS WARM-UP SECONDS "
+        fprintf(stderr, "usage: drive PORT|SOCKET http|write|resp REQUESTS CONNECTIONS WARM-UP SECONDS "
                         "RATE\n");
         return 2;
     }
     is_resp = strcmp(arguments[2], "resp") == 0;
+    is_write = strcmp(arguments[2], "write") == 0;
     read_requests(arguments[3]);
     connection_count = atoi(arguments[4]);
     if (connection_count < 1 || connection_count > connection_limit)

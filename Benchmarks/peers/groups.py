@@ -3,8 +3,10 @@
 import lanes
 import loads
 import rates
+import writes
 
-GROUPS = (lanes.CONSTANT, lanes.WEBDIS, lanes.MEMCACHED, lanes.BATCH, rates.RATES, loads.LOADS)
+GROUPS = (lanes.CONSTANT, lanes.WEBDIS, lanes.MEMCACHED, lanes.BATCH, rates.RATES, writes.WRITES,
+          loads.LOADS)
 
 
 def find(name):

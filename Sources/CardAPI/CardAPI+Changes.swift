@@ -6,11 +6,16 @@ extension CardAPI {
     func write(
         _ purpose: EventReader.Purpose, _ request: borrowing Request, _ reply: inout Reply
     ) throws {
+        guard case .granted(let grant) = keyCheck.admission(of: request, to: .ingest) else {
+            return reply.use(prepared.noKey, worker: request.worker)
+        }
+        let feed = keyCheck.feed(of: request, grant)
+        if feed == .noKey { return reply.use(prepared.noKey, worker: request.worker) }
         let region = try RequestParameters(query: request.query).region() ?? defaultRegion
         guard case .json? = MediaType(request.header(.contentType)) else {
             return Problem.onlyJSON.write(to: &reply)
         }
-        if !intake.take(purpose, region: region, request, &reply) {
+        if !intake.take(purpose, feed: feed, region: region, request, &reply) {
             reply.use(prepared.busy, worker: request.worker)
         }
     }

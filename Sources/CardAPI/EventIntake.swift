@@ -24,12 +24,6 @@ final class EventIntake: Sendable {
     private let queue = DispatchQueue(label: "cardstatus.events")
     private let waitingBytes = Atomic<Int>(0)
 
-    /// The feed of events that name none.
-    private static let feed: FeedID = {
-        guard let feed = FeedID("api") else { preconditionFailure("'api' names a feed") }
-        return feed
-    }()
-
     init(service: CardService, onProblem: @escaping @Sendable (Route, any Error) -> Void) {
         self.service = service
         self.onProblem = onProblem
@@ -46,12 +40,12 @@ final class EventIntake: Sendable {
 
     /// - Returns: false when there is too much to do; the request is to be answered then.
     func take(
-        _ purpose: EventReader.Purpose, region: PhoneRegion, _ request: borrowing Request,
-        _ reply: inout Reply
+        _ purpose: EventReader.Purpose, feed: ReportedFeed, region: PhoneRegion,
+        _ request: borrowing Request, _ reply: inout Reply
     ) -> Bool {
         let count = request.body.count
         if count <= Self.onWorkerBytesMax {
-            switch Self.read(request.body.span, purpose, region) {
+            switch Self.read(request.body.span, purpose, feed, region) {
             case .refused(let problem):
                 problem.write(to: &reply)
             case .events(let reader):
@@ -70,7 +64,7 @@ final class EventIntake: Sendable {
         }
         let body = Body(request.takeBody())
         queue.async { [self] in
-            let reading = Self.read(body.bytes.bytes.span, purpose, region)
+            let reading = Self.read(body.bytes.bytes.span, purpose, feed, region)
             waitingBytes.subtract(count, ordering: .relaxed)
             switch reading {
             case .refused(let problem): later.answer { problem.write(to: &$0) }
@@ -87,7 +81,8 @@ final class EventIntake: Sendable {
     }
 
     private static func read(
-        _ text: Span<UInt8>, _ purpose: EventReader.Purpose, _ region: PhoneRegion
+        _ text: Span<UInt8>, _ purpose: EventReader.Purpose, _ feed: ReportedFeed,
+        _ region: PhoneRegion
     ) -> Reading {
         var reader = EventReader(
             purpose, feed: feed, region: region, nowSeconds: Int64(Glibc.time(nil)))

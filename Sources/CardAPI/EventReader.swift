@@ -2,8 +2,8 @@ internal import CardModel
 
 // The body of a write: an object, or an array of objects, whose members are all strings. The whole
 // of it is read and checked before anything is queued. What makes it no JSON ends the reading; what
-// is wrong with an item is noted, and the reading goes on, so that a client hears of all its mistakes
-// at once.
+// is wrong with an item is noted, and the reading goes on, so that a client hears of all its
+// mistakes at once.
 
 /// What is wrong with an item of a write, or was left out of it.
 struct ItemProblem: Equatable {
@@ -80,6 +80,11 @@ struct EventReader {
         var comment = EventText.empty
     }
 
+    private static let defaultFeed: FeedID = {
+        guard let feed = FeedID("api") else { preconditionFailure("'api' names a feed") }
+        return feed
+    }()
+
     /// Timestamps further ahead of the clock than this are mostly typing errors.
     private static let futureToleranceSeconds: Int64 = 48 * 3_600
 
@@ -91,17 +96,21 @@ struct EventReader {
     private var count = 0
 
     private let purpose: Purpose
+    /// Whose events those are that name none.
     private let feed: FeedID
+    /// Nil when an event may belong to any.
+    private let onlyFeed: FeedID?
     private let phones: PhoneParser
     private let futureSeconds: Int64
 
     /// - Parameters:
-    ///   - feed: whose events those are that name none.
+    ///   - feed: whose events the client may report.
     ///   - region: where phones without a country code belong.
     ///   - nowSeconds: the time, in seconds since 1970.
-    init(_ purpose: Purpose, feed: FeedID, region: PhoneRegion, nowSeconds: Int64) {
+    init(_ purpose: Purpose, feed: ReportedFeed, region: PhoneRegion, nowSeconds: Int64) {
         self.purpose = purpose
-        self.feed = feed
+        if case .only(let feed) = feed { onlyFeed = feed } else { onlyFeed = nil }
+        self.feed = onlyFeed ?? Self.defaultFeed
         phones = PhoneParser(region: region)
         futureSeconds = nowSeconds + Self.futureToleranceSeconds
     }
@@ -203,6 +212,8 @@ struct EventReader {
                 item.feed = FeedID(text)
                 if item.feed == nil {
                     problem(member.rawValue, "a feed is 1 to 32 of a-z, 0-9 and '-'")
+                } else if let onlyFeed, item.feed != onlyFeed {
+                    problem(member.rawValue, "this key reports for the feed '\(onlyFeed)' only")
                 }
             case .reference:
                 item.reference = try EventText(text, maxCount: EventText.referenceMaxCount)

@@ -2,9 +2,9 @@ internal import CardModel
 internal import LMDBKit
 
 // How old an entry of the change log is, nobody can tell from it. So a server notes, once an hour,
-// how far the log was, in `meta`: what was in it at a moment is at least as old as that moment. That
-// is all that trimming needs, and it errs on the side of keeping: entries of hours in which no server
-// ran, and those since the last note, count as younger than they are.
+// how far the log was, in `meta`: what was in it at a moment is at least as old as that moment.
+// That is all that trimming needs, and it errs on the side of keeping: entries of hours in which no
+// server ran, and those since the last note, count as younger than they are.
 
 /// What the log held at a moment.
 package struct ChangeMark: Equatable, Sendable {
@@ -45,8 +45,8 @@ extension CardStore {
         }.filter { $0.seconds > 0 }
     }
 
-    /// Notes how far the log is now. Notes that lie in the future are forgotten: somebody has set the
-    /// clock back, and nobody knows how old they are.
+    /// Notes how far the log is now. Notes that lie in the future are forgotten: somebody has set
+    /// the clock back, and nobody knows how old they are.
     package func markChanges(nowSeconds: UInt64) throws {
         try write { transaction in
             let sequence = try MetaValue.read(

@@ -164,7 +164,7 @@ struct Serve: AsyncParsableCommand {
         let policy = try exposure.policy(settings, serverConfiguration.limits)
         let certificates = try certificates(settings, serverConfiguration, logger)
         let reloading = try ReloadedConfiguration(settings, self)
-        let backupDirectory = backupDir ?? settings.variable("CARDSTATUS_BACKUP_DIR")
+        let backupDirectory = try backupDirectory(settings)
 
         let store = try self.store.openStore(settings, create: true)
         let lock = try locked(store)
@@ -333,6 +333,18 @@ struct Serve: AsyncParsableCommand {
             throw CommandFailure.misused("--tls-certificate: \(error)")
         }
         return { try files.prepare(handshakeSecondsMax: handshakeSecondsMax, logger) }
+    }
+
+    /// Found out at the start rather than when a backup is wanted.
+    private func backupDirectory(_ settings: Settings) throws -> String? {
+        guard let path = backupDir ?? settings.variable("CARDSTATUS_BACKUP_DIR") else { return nil }
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory),
+            isDirectory.boolValue, FileManager.default.isWritableFile(atPath: path)
+        else {
+            throw CommandFailure.misused("--backup-dir: '\(path)' is no directory to write to")
+        }
+        return path
     }
 
     // MARK: Keys

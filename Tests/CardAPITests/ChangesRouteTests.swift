@@ -62,7 +62,7 @@ struct ChangesRouteTests {
         #expect(server.server.suspendedConnections == 0)
     }
 
-    /// Hundreds of followers, each at a place of its own in the log, all hear what they have missed.
+    /// Hundreds of followers all hear of a change.
     @Test func followers_allHear_whenThereAreHundreds() throws {
         let server = try APIServer(try Samples.facts())
         let followers = (0..<300).map { _ in Follower(server, "/api/changes?since=3&wait=30") }

@@ -53,7 +53,7 @@ struct WriteRouteTests {
         #expect(try server.store.check().findings.isEmpty)
     }
 
-    /// The feed is part of the identity, and comes from the item; the phone's region from the query.
+    /// The feed is part of the identity, and comes from the item; a phone's region is the query's.
     @Test func event_belongsToItsFeed_andPhonesToTheRegion() throws {
         let server = try APIServer([])
         let body =
@@ -68,8 +68,8 @@ struct WriteRouteTests {
         #expect(try post(server, body, to: "/api/events?region=X").status == 400)
     }
 
-    /// A phone that cannot be used costs the event its phone; it, a number's tail and a moment in the
-    /// future are told.
+    /// A phone that cannot be used costs the event its phone; it, a number's tail and a moment in
+    /// the future are told.
     @Test func warnings_tellWhatWasLeftOut() throws {
         let server = try APIServer([])
         let answer = try post(
@@ -173,10 +173,9 @@ struct WriteRouteTests {
     /// No prefix of a good body is one.
     @Test func read_refuses_whatIsCutOff() throws {
         let region = try #require(PhoneRegion("AE"))
-        let feed = try #require(FeedID("api"))
         let good = Array("[\(Self.event), \(Self.event)]".utf8)
         for count in 0...good.count {
-            var reader = EventReader(.add, feed: feed, region: region, nowSeconds: 0)
+            var reader = EventReader(.add, feed: .any, region: region, nowSeconds: 0)
             do throws(EventsError) {
                 try reader.read(Array(good[..<count]).span)
                 #expect(count == good.count)
@@ -248,11 +247,12 @@ struct WriteRouteTests {
     @Test func event_hasNoRoom_whenTheMapIsFull() throws {
         let server = try APIServer(try Samples.facts(), mapSizeBytes: 1 << 20)
         var number = 0
+        let comment = String(repeating: "x", count: 200)
         let full: HTTPAnswer? = try wait {
             let items = (0..<500).map { _ in
                 number += 1
                 return #"{"card_id":"M\#(number)","status":"delivered","#
-                    + #""occurred_at":"2024-01-02T03:04:05Z","comment":"\#(String(repeating: "x", count: 200))"}"#
+                    + #""occurred_at":"2024-01-02T03:04:05Z","comment":"\#(comment)"}"#
             }
             let answer = try post(server, "[\(items.joined(separator: ","))]")
             return answer.status == 201 ? nil : answer
@@ -261,6 +261,30 @@ struct WriteRouteTests {
         #expect(try full?.json()["type"] == .string("urn:cardstatus:problem:no-room"))
         #expect(try server.get("/api/cards/ZYW8827").status == 200)
         #expect(try server.store.check().findings.isEmpty)
+    }
+
+    /// A key that is bound to a feed reports for that one, named or not, and for no other.
+    @Test func feed_isThatOfTheKey_whenItIsBound() throws {
+        let key = APIKey()
+        let feed = try #require(FeedID("couriers"))
+        let server = try APIServer(
+            [],
+            prepare: { directory in
+                try CardStore(directory: directory, create: false).addKey(
+                    StoredKey(
+                        hash: key.hash, name: "test", createdAt: 0, role: .ingest, feed: feed))
+            })
+        func post(_ feed: String) throws -> HTTPAnswer {
+            try server.send(
+                "POST", "/api/events", ["X-API-Key: " + key.text],
+                body: #"{"card_id":"C","status":"delivered","#
+                    + #""occurred_at":"2024-01-02T03:04:05Z"\#(feed)}"#)
+        }
+        #expect(try post("").status == 201)
+        #expect(try post(#","feed":"couriers""#).status == 200)
+        #expect(try post(#","feed":"api""#).status == 422)
+        let history = try server.store.history(of: CardID(text: "C"))
+        #expect(history?.events.map(\.identity.feed) == [feed])
     }
 
     /// A key is asked for before the body is looked at.

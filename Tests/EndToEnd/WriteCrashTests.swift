@@ -42,8 +42,8 @@ import Testing
         return answered
     }
 
-    /// Killed at each named place of a commit: before it, the write in doubt has not happened; behind
-    /// it, it has; and those before it have in any case.
+    /// Killed at each named place of a commit: before it, the write in doubt has not happened;
+    /// behind it, it has; and those before it have in any case.
     @Test(arguments: ["before-commit", "after-commit", "before-publish", "before-answer"])
     func write_isWholeOrNotThere_whenKilledAt(point: String) throws {
         let directory = TemporaryDirectory()
