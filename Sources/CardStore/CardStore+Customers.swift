@@ -215,7 +215,7 @@ extension CardStore {
     ///
     /// - Returns: how many customers are not there any more.
     public func show(_ set: CustomerSet, _ counts: CustomerCounts) throws -> Int {
-        let (marks, count) = try customerMarks(of: set)
+        let (marks, count) = try read { try customerMarks(of: set.number, $0) }
         var next = 0
         while next < marks.count {
             let end = min(next + Self.customersPerCommit, marks.count)
@@ -238,26 +238,26 @@ extension CardStore {
     }
 
     /// Every 256th customer of a set, and how many it has.
-    private func customerMarks(of set: CustomerSet) throws -> (marks: [CustomerID], count: Int) {
-        try read { transaction in
-            try transaction.withCursor(over: databases.customers) { cursor in
-                var marks: [CustomerID] = []
-                var count = 0
-                let prefix = CustomerKey.prefix(set.number)
-                var found = try cursor.move(toFirstNotBefore: prefix.span.bytes)
-                while found, CustomerKey.set(of: cursor.key) == set.number {
-                    if count.isMultiple(of: Self.customersPerMark) {
-                        guard let id = CustomerKey.id(of: cursor.key) else {
-                            throw StoreError.damaged(
-                                database: "customers", what: "a key is malformed")
-                        }
-                        marks.append(id)
+    private func customerMarks(
+        of set: UInt64, _ transaction: borrowing some Transaction & ~Copyable
+    ) throws -> (marks: [CustomerID], count: Int) {
+        try transaction.withCursor(over: databases.customers) { cursor in
+            var marks: [CustomerID] = []
+            var count = 0
+            let prefix = CustomerKey.prefix(set)
+            var found = try cursor.move(toFirstNotBefore: prefix.span.bytes)
+            while found, CustomerKey.set(of: cursor.key) == set {
+                if count.isMultiple(of: Self.customersPerMark) {
+                    guard let id = CustomerKey.id(of: cursor.key) else {
+                        throw StoreError.damaged(
+                            database: "customers", what: "a key is malformed")
                     }
-                    count += 1
-                    found = try cursor.moveToNext()
+                    marks.append(id)
                 }
-                return (marks, count)
+                count += 1
+                found = try cursor.moveToNext()
             }
+            return (marks, count)
         }
     }
 
@@ -301,5 +301,45 @@ extension CardStore {
             }
             return keys
         }
+    }
+
+    // MARK: Check and repair
+
+    /// What is wrong with the marks of the set that is shown; nil when nothing is.
+    func customerMarksProblem(_ transaction: borrowing ReadTransaction) throws -> String? {
+        let shown = try shownCustomers(transaction)
+        let (marks, count) = try customerMarks(of: shown.number, transaction)
+        if count != shown.count {
+            return "\(shown.count) customers were written, and there are \(count)"
+        }
+        for number in marks.indices {
+            guard try customerMark(number, of: shown.number, transaction) == marks[number] else {
+                return "mark \(number + 1) names another customer than stands there"
+            }
+        }
+        return nil
+    }
+
+    /// Writes the marks of the set that is shown anew, and removes all others. Totals are left to
+    /// the caller.
+    func repairCustomers(_ transaction: inout WriteTransaction) throws {
+        var shown: UInt64 = 0
+        do {
+            shown = try shownCustomers(transaction).number
+        } catch StoreError.damaged {
+            // Marks are written when a set is complete, so the newest one that has some is it.
+            shown = try transaction.withCursor(over: databases.customerMarks) { cursor in
+                try cursor.moveToLast() ? CustomerKey.set(of: cursor.key) ?? 0 : 0
+            }
+        }
+        let (marks, count) = try customerMarks(of: shown, transaction)
+        try transaction.removeAll(from: databases.customerMarks)
+        for (number, mark) in marks.enumerated() {
+            let key = CustomerKey.encode(shown, mark: number)
+            let record = SealedRecord.seal(mark.bytes, key: key.span.bytes, .customerMarks)
+            try transaction.put(record.span.bytes, for: key.span.bytes, in: databases.customerMarks)
+        }
+        try MetaValue.write(
+            MetaValue.customers, [shown, UInt64(count)], &transaction, databases.meta)
     }
 }
