@@ -53,7 +53,7 @@ extension RunEngine {
                     case .pull(let rule): (.pull, rule.address.shown)
                     }
                 return FeedStatus(
-                    id: "\(profile.id)", title: profile.title, status: "\(profile.status)",
+                    id: "\(profile.id)", title: profile.title, status: profile.cardStatus.map { "\($0)" },
                     way: way, source: source,
                     everySeconds: profile.pullEveryMs.map { Double($0) / 1_000 },
                     running: slot?.running, queued: slot?.queue ?? [],
