@@ -67,7 +67,8 @@ final class CustomerReading: RunReading {
         let row = record.problem == nil ? Self.row(values) : record.bytes
         for problem in reading.problems {
             try noteProblem(
-                problem, RowOrigin(
+                problem,
+                RowOrigin(
                     file: name, line: record.number, feed: "\(work.profile.id)", header: header),
                 row, isReject: reading.customer == nil)
         }

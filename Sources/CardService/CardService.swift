@@ -313,6 +313,8 @@ public final class CardService: Sendable {
         _ body: (CardID, CardEvent) throws -> Void
     ) throws -> EventPosition? {
         try store.scanEvents(query, after: after, limit: limit, limits: limits, body)
+    }
+
     // MARK: Customers
 
     /// A customer, from the store; nil when the last complete pull had none of that ID.

@@ -142,8 +142,11 @@ struct CustomerPullTests {
         }
         #expect(balances == ["99.00", "10.50"])
         let rejects = try running.rejects(run.id)
-        #expect(rejects.contains("account_balance,account_balance_format") || rejects.contains(
-            #""account_balance","account_balance_format""#))
+        #expect(
+            rejects.contains("account_balance,account_balance_format")
+                || rejects.contains(
+                    #""account_balance","account_balance_format""#)
+        )
         try running.stop()
     }
 
@@ -161,7 +164,8 @@ struct CustomerPullTests {
             case "broken": return .json(#"{"total":21,"data":[{"customer_id":1},"#)
             case "status": return .answer(500)
             case "fewer": return .json(#"{"total":21,"data":[]}"#)
-            case "cut off": return [.send(Array("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{".utf8)), .end]
+            case "cut off":
+                return [.send(Array("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{".utf8)), .end]
             case "not JSON": return .json("<html>")
             default: return .json(#"{"total":21}"#)
             }
@@ -224,10 +228,12 @@ struct CustomerPullTests {
         let directory = try ScratchDirectory()
         try directory.write(Array("[]".utf8), to: "x.json")
         let feeds = try Configuration(
-            yaml: Self.yaml("http://127.0.0.1:1"), source: "test").feeds
+            yaml: Self.yaml("http://127.0.0.1:1"), source: "test"
+        ).feeds
         let profile = try feeds.profile(named: "customers")
         let loader = FileLoader(
-            collector: FactCollector(inputBytes: 1, memoryBytes: 1 << 20, directory: directory.path),
+            collector: FactCollector(
+                inputBytes: 1, memoryBytes: 1 << 20, directory: directory.path),
             problemDirectory: directory.path, runName: "x", nowSeconds: 0)
         #expect {
             _ = try loader.load(directory.file("x.json"), as: profile)

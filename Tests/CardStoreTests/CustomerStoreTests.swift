@@ -27,7 +27,8 @@ struct CustomerStoreTests {
 
     private static func draw(_ id: Int, _ random: inout SeededGenerator) throws -> Customer {
         func text(_ countMax: Int) -> EventText {
-            let count = Bool.random(using: &random) ? 0 : Int.random(in: 0...countMax, using: &random)
+            let count =
+                Bool.random(using: &random) ? 0 : Int.random(in: 0...countMax, using: &random)
             return EventText(unchecked: Array(repeating: UInt8(ascii: "x"), count: count))
         }
         var customer = try Self.customer("C\(id)")
