@@ -209,6 +209,8 @@ public final class CardAPI: Sendable {
             case .batch: try batch(request, &reply)
             case .history: try history(pathSegment(path, captures), request, &reply)
             case .events: try events(request, &reply)
+            case .customers: try customers(request, &reply)
+            case .customer: try customer(textSegment(path, captures), &reply)
             case .cardStatus: try cardStatus(request, &reply)
             case .health: Self.json("{\"status\":\"ok\"}", &reply)
             case .ready: ready(request, &reply)

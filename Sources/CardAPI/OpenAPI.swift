@@ -38,6 +38,7 @@ enum OpenAPI {
             {"name": "Feeds", "description": "Where reports come from, and what became of them."},
             {"name": "Events", "description": "Saying what happened, and following it."},
             {"name": "Administration", "description": "For who runs the server."},
+            {"name": "Customers", "description": "Whom the cards belong to."},
             {"name": "Server", "description": "The state of the server itself."}
           ],
           "paths": {
@@ -536,6 +537,134 @@ enum OpenAPI {
                   "429": {"$ref": "#/components/responses/TooManyRequests"},
                   "500": {"$ref": "#/components/responses/Failed"},
                   "503": {"$ref": "#/components/responses/Busy"}
+                }
+              }
+            },
+            "/api/customers": {
+              "get": {
+                "operationId": "listCustomers",
+                "tags": ["Customers"],
+                "summary": "All customers, page by page",
+                "description": "The customers of the latest complete pull, in the order of the \
+        bytes of their IDs. A page behind the last has no data.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [
+                  {
+                    "name": "page",
+                    "in": "query",
+                    "description": "The page's number.",
+                    "schema": {"type": "integer", "minimum": 1, "default": 1}
+                  },
+                  {
+                    "name": "limit",
+                    "in": "query",
+                    "description": "Customers on a page.",
+                    "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 10}
+                  }
+                ],
+                "responses": {
+                  "200": {
+                    "description": "A page of customers.",
+                    "headers": {
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Vary": {"$ref": "#/components/headers/Vary"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/CustomerPage"},
+                        "example": {
+                          "data": [
+                            {
+                              "customer_id": "1",
+                              "first_name": "Omar",
+                              "last_name": "Example 1",
+                              "email": "customer1@example.com",
+                              "phone": "+971585949014",
+                              "address": "1 Example Street, Dubai",
+                              "date_of_birth": "1950-07-31",
+                              "account_balance": "1170.35",
+                              "created_at": "2023-01-01T01:00:00Z"
+                            }
+                          ],
+                          "total": 21,
+                          "page": 1,
+                          "limit": 1
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
+                  "422": {"$ref": "#/components/responses/InvalidParameter"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/api/customers/{customer_id}": {
+              "get": {
+                "operationId": "getCustomer",
+                "tags": ["Customers"],
+                "summary": "One customer, with their cards",
+                "description": "The cards are the first 100 whose current phone is the \
+        customer's; `next` is the cursor for the others at `/api/cards?phone=`.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [
+                  {
+                    "name": "customer_id",
+                    "in": "path",
+                    "required": true,
+                    "description": "The customer's ID. Upper and lower case differ.",
+                    "schema": {"$ref": "#/components/schemas/CustomerID"},
+                    "example": "1"
+                  }
+                ],
+                "responses": {
+                  "200": {
+                    "description": "The customer.",
+                    "headers": {
+                      "Cache-Control": {"$ref": "#/components/headers/CacheControl"},
+                      "Vary": {"$ref": "#/components/headers/Vary"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/CustomerWithCards"},
+                        "example": {
+                          "customer_id": "1",
+                          "first_name": "Omar",
+                          "last_name": "Example 1",
+                          "email": "customer1@example.com",
+                          "phone": "+971585949014",
+                          "address": "1 Example Street, Dubai",
+                          "date_of_birth": "1950-07-31",
+                          "account_balance": "1170.35",
+                          "created_at": "2023-01-01T01:00:00Z",
+                          "cards": [
+                            {
+                              "card_id": "ZYW8827",
+                              "phone": "+971585949014",
+                              "status": "delivered",
+                              "updated_at": "2023-11-13T09:34:56Z",
+                              "comment": "DELIVERED",
+                              "reference": "A883"
+                            }
+                          ],
+                          "next": null
+                        }
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
+                  "404": {"$ref": "#/components/responses/UnknownCustomer"},
+                  "500": {"$ref": "#/components/responses/Failed"}
                 }
               }
             },
@@ -1837,6 +1966,34 @@ enum OpenAPI {
                   }
                 }
               },
+              "UnknownCustomer": {
+                "description": "The latest complete pull had no such customer.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:unknown-customer",
+                      "title": "Unknown customer",
+                      "status": 404,
+                      "detail": "The latest complete pull of customers had none with this ID."
+                    }
+                  }
+                }
+              },
+              "InvalidParameter": {
+                "description": "A parameter has a value that it cannot have; `detail` says which.",
+                "content": {
+                  "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {
+                      "type": "urn:cardstatus:problem:invalid-parameter",
+                      "title": "Invalid parameter",
+                      "status": 422,
+                      "detail": "The parameter 'page' must be a whole number from 1 on."
+                    }
+                  }
+                }
+              },
               "BatchTooLarge": {
                 "description": "The batch has too many keys, or too large an answer, or the body \
         is too large.",
@@ -2092,7 +2249,11 @@ enum OpenAPI {
                 "properties": {
                   "id": {"type": "string"},
                   "title": {"type": "string"},
-                  "status": {"$ref": "#/components/schemas/Status"},
+                  "status": {
+                    "description": "What its rows say happened to their cards; null for a feed of \
+        customers.",
+                    "oneOf": [{"$ref": "#/components/schemas/Status"}, {"type": "null"}]
+                  },
                   "kind": {"type": "string", "enum": ["folder", "pull"]},
                   "source": {
                     "description": "The folder, or the address without its query.",
@@ -2533,6 +2694,102 @@ enum OpenAPI {
                   }
                 }
               },
+              "CustomerID": {
+                "description": "What the customer is called where they come from.",
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 64
+              },
+              "CustomerName": {"type": ["string", "null"], "minLength": 1, "maxLength": 128},
+              "Customer": {
+                "description": "A customer; null for what is not known.",
+                "type": "object",
+                "required": [
+                  "customer_id", "first_name", "last_name", "email", "phone", "address",
+                  "date_of_birth", "account_balance", "created_at"
+                ],
+                "properties": {
+                  "customer_id": {"$ref": "#/components/schemas/CustomerID"},
+                  "first_name": {"$ref": "#/components/schemas/CustomerName"},
+                  "last_name": {"$ref": "#/components/schemas/CustomerName"},
+                  "email": {"type": ["string", "null"], "minLength": 1, "maxLength": 254},
+                  "phone": {"$ref": "#/components/schemas/PhoneOrNull"},
+                  "address": {"type": ["string", "null"], "minLength": 1, "maxLength": 512},
+                  "date_of_birth": {
+                    "type": ["string", "null"],
+                    "format": "date",
+                    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+                  },
+                  "account_balance": {
+                    "description": "An exact decimal.",
+                    "type": ["string", "null"],
+                    "pattern": "^-?[0-9]{1,17}[.][0-9]{2}$"
+                  },
+                  "created_at": {
+                    "oneOf": [{"$ref": "#/components/schemas/Time"}, {"type": "null"}]
+                  }
+                }
+              },
+              "CustomerWithCards": {
+                "description": "A customer, and the cards of their phone.",
+                "type": "object",
+                "required": [
+                  "customer_id", "first_name", "last_name", "email", "phone", "address",
+                  "date_of_birth", "account_balance", "created_at", "cards", "next"
+                ],
+                "properties": {
+                  "customer_id": {"$ref": "#/components/schemas/CustomerID"},
+                  "first_name": {"$ref": "#/components/schemas/CustomerName"},
+                  "last_name": {"$ref": "#/components/schemas/CustomerName"},
+                  "email": {"type": ["string", "null"], "minLength": 1, "maxLength": 254},
+                  "phone": {"$ref": "#/components/schemas/PhoneOrNull"},
+                  "address": {"type": ["string", "null"], "minLength": 1, "maxLength": 512},
+                  "date_of_birth": {
+                    "type": ["string", "null"],
+                    "format": "date",
+                    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+                  },
+                  "account_balance": {
+                    "description": "An exact decimal.",
+                    "type": ["string", "null"],
+                    "pattern": "^-?[0-9]{1,17}[.][0-9]{2}$"
+                  },
+                  "created_at": {
+                    "oneOf": [{"$ref": "#/components/schemas/Time"}, {"type": "null"}]
+                  },
+                  "cards": {
+                    "description": "In the order of the IDs' bytes.",
+                    "type": "array",
+                    "maxItems": 100,
+                    "items": {"$ref": "#/components/schemas/Card"}
+                  },
+                  "next": {
+                    "description": "The cursor of the next page; null on the last one.",
+                    "oneOf": [
+                      {"$ref": "#/components/schemas/CardID"},
+                      {"type": "null"}
+                    ]
+                  }
+                }
+              },
+              "CustomerPage": {
+                "type": "object",
+                "required": ["data", "total", "page", "limit"],
+                "properties": {
+                  "data": {
+                    "type": "array",
+                    "maxItems": 100,
+                    "items": {"$ref": "#/components/schemas/Customer"}
+                  },
+                  "total": {
+                    "description": "Of all pages.",
+                    "type": "integer",
+                    "minimum": 0
+                  },
+                  "page": {"type": "integer", "minimum": 1},
+                  "limit": {"type": "integer", "minimum": 1, "maximum": 100}
+                }
+              },
               "CardStatusAnswer": {
                 "type": "object",
                 "required": ["status", "data"],
@@ -2867,10 +3124,12 @@ enum OpenAPI {
                       "urn:cardstatus:problem:unknown-card",
                       "urn:cardstatus:problem:unknown-feed",
                       "urn:cardstatus:problem:unknown-run",
+                      "urn:cardstatus:problem:unknown-customer",
                       "urn:cardstatus:problem:unknown-route",
                       "urn:cardstatus:problem:method-not-allowed",
                       "urn:cardstatus:problem:body-too-large",
                       "urn:cardstatus:problem:unsupported-media-type",
+                      "urn:cardstatus:problem:invalid-parameter",
                       "urn:cardstatus:problem:too-many-requests",
                       "urn:cardstatus:problem:failed",
                       "urn:cardstatus:problem:not-ready",

@@ -48,6 +48,16 @@ struct Problem {
         status: 404, type: "urn:cardstatus:problem:unknown-card", title: "Unknown card",
         detail: "Nothing that counts has been reported about this card.")
 
+    static let unknownCustomer = Problem(
+        status: 404, type: "urn:cardstatus:problem:unknown-customer", title: "Unknown customer",
+        detail: "The latest complete pull of customers had none with this ID.")
+
+    static func invalidParameter(_ what: String) -> Problem {
+        Problem(
+            status: 422, type: "urn:cardstatus:problem:invalid-parameter",
+            title: "Invalid parameter", detail: what)
+    }
+
     static let unknownRoute = Problem(
         status: 404, type: "urn:cardstatus:problem:unknown-route", title: "Unknown route",
         detail: "There is nothing at this path; /openapi.json lists what there is.")

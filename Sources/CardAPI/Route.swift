@@ -10,6 +10,8 @@ public enum Route: Int, CaseIterable, Sendable {
     case batch
     case history
     case events
+    case customers
+    case customer
     case cardStatus
     case health
     case ready
@@ -43,6 +45,8 @@ public enum Route: Int, CaseIterable, Sendable {
         case .batch: "/api/cards/batch"
         case .history: "/api/cards/{card_id}/history"
         case .events: "/api/events"
+        case .customers: "/api/customers"
+        case .customer: "/api/customers/{customer_id}"
         case .cardStatus: "/api/get-card-status"
         case .health: "/api/health"
         case .ready: "/api/ready"
@@ -103,7 +107,7 @@ public enum Route: Int, CaseIterable, Sendable {
     public var role: KeyRole? {
         switch self {
         case .card, .cards, .batch, .cardStatus, .metrics: .lookup
-        case .history, .events: .agent
+        case .history, .events, .customers, .customer: .agent
         case .feeds, .refreshFeed, .uploadFile, .refreshPickup, .refreshDeliveryExceptions,
             .refreshDelivered, .refreshReturned, .ingest, .runs, .run, .rejects, .addEvents,
             .voidEvents, .changes:

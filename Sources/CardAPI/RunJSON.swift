@@ -94,7 +94,7 @@ enum RunJSON {
         json.raw(",\"title\":")
         json.string(feed.title)
         json.raw(",\"status\":")
-        json.string(feed.status)
+        json.stringOrNull(Array((feed.status ?? "").utf8).span)
         json.raw(",\"kind\":")
         json.string(feed.way.description)
         json.raw(",\"source\":")

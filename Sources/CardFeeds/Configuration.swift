@@ -98,6 +98,12 @@ public struct Configuration: Sendable {
                         source: source, mark: node.mark,
                         message: "there are two feeds with the id '\(profile.id)'")
                 }
+                if profile.kind == .customers, profiles.contains(where: { $0.kind == .customers }) {
+                    throw ConfigurationError(
+                        source: source, mark: node.mark,
+                        message: "there are two feeds of customers, and each would remove the"
+                            + " other's")
+                }
                 profiles.append(profile)
             }
             feeds = FeedSet(profiles)

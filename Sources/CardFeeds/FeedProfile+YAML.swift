@@ -9,7 +9,7 @@ extension FeedProfile {
             keys: [
                 "id", "title", "files", "status", "region", "time_zone", "timestamps", "delimiter",
                 "encoding", "columns", "placeholder_phones", "allow_card_numbers", "format",
-                "records", "path", "scan", "settle", "after", "pull",
+                "records", "path", "scan", "settle", "after", "pull", "kind",
             ])
         let idText = try settings.requiredText("id")
         guard let id = FeedID(idText) else {
@@ -19,12 +19,8 @@ extension FeedProfile {
         title = try settings.text("title") ?? idText
         fileNames = (try settings.texts("files") ?? []).map(FileNamePattern.init)
 
-        let statusText = try settings.requiredText("status")
-        guard let status = CardStatus(name: statusText) else {
-            let names = CardStatus.allCases.map(\.description).joined(separator: ", ")
-            throw settings.error("status", "must be one of \(names), not '\(statusText)'")
-        }
-        self.status = status
+        kind = try settings.choice("kind", Kind.self) ?? .cards
+        cardStatus = kind == .cards ? try Self.status(settings) : nil
 
         let regionText = try settings.requiredText("region")
         guard let region = PhoneRegion(regionText) else {
@@ -43,19 +39,64 @@ extension FeedProfile {
         timestampFormats = try Self.formats(settings)
         delimiter = try Self.delimiter(settings)
         encoding = try Self.encoding(settings)
-        columns = try Self.columns(settings, source: source)
+        columns = kind == .cards ? try Self.columns(settings, source: source) : [:]
+        customerFields = kind == .customers ? try Self.customerFields(settings) : [:]
         placeholderPhones = try Self.placeholders(settings, region: region)
         allowsCardNumbers = try settings.boolean("allow_card_numbers") ?? false
-        format = try settings.choice("format", Format.self) ?? .csv
+        format = try settings.choice("format", Format.self) ?? (kind == .cards ? .csv : .json)
         records = try Self.records(settings, format)
         if format != .csv {
-            let fields = columns.values.reduce(0) { $0 + $1.titles.count }
+            let fields =
+                columns.values.reduce(0) { $0 + $1.titles.count }
+                + customerFields.values.reduce(0) { $0 + $1.count }
             guard fields <= RecordDocument.fieldsMax else {
                 throw settings.error(
                     "columns", "has \(fields) paths, and \(RecordDocument.fieldsMax) is the limit")
             }
         }
         self.source = try FeedSource(settings, format, source: source)
+        if kind == .customers { try checkCustomers(settings) }
+    }
+
+    private static func status(
+        _ settings: YAMLMapping
+    ) throws(ConfigurationError) -> CardStatus {
+        let text = try settings.requiredText("status")
+        guard let status = CardStatus(name: text) else {
+            let names = CardStatus.allCases.map(\.description).joined(separator: ", ")
+            throw settings.error("status", "must be one of \(names), not '\(text)'")
+        }
+        return status
+    }
+
+    /// Each field's places, by default its own name; one that is listed as nothing is not read.
+    private static func customerFields(
+        _ settings: YAMLMapping
+    ) throws(ConfigurationError) -> [CustomerField: [String]] {
+        let mapping = try settings.mapping(
+            "columns", keys: CustomerField.allCases.map(\.rawValue))
+        var fields: [CustomerField: [String]] = [:]
+        for field in CustomerField.allCases {
+            let paths = try mapping?.texts(field.rawValue) ?? [field.rawValue]
+            if let mapping, field == .customerID, paths.isEmpty {
+                throw mapping.error(field.rawValue, "must name a place in the record")
+            }
+            fields[field] = paths
+        }
+        return fields
+    }
+
+    private func checkCustomers(_ settings: YAMLMapping) throws(ConfigurationError) {
+        for key in ["status", "files", "delimiter", "encoding", "allow_card_numbers"]
+        where settings.node(key) != nil {
+            throw settings.error(key, "is for feeds of cards")
+        }
+        guard case .pull = source else {
+            throw settings.error("pull", "is missing: a feed of customers is pulled")
+        }
+        guard format != .csv else {
+            throw settings.error("format", "must be json or xml in a feed of customers")
+        }
     }
 
     private static func records(

@@ -8,8 +8,9 @@ public struct FeedProfile: Sendable {
     public let title: String
     /// Patterns for file names; see ``FileNamePattern``.
     public let fileNames: [FileNamePattern]
-    /// What every row of the feed says happened to its card.
-    public let status: CardStatus
+    public let kind: Kind
+    /// nil for a feed of customers.
+    let cardStatus: CardStatus?
     /// Where phones without a country code belong.
     public let region: PhoneRegion
     /// Where timestamps without an offset belong.
@@ -26,8 +27,22 @@ public struct FeedProfile: Sendable {
     public let format: Format
     /// Where the records of a document of JSON or XML are: names from the outside inwards.
     public let records: String
+    /// Where the fields of a customer are in a record; empty for a feed of cards.
+    public let customerFields: [CustomerField: [String]]
     /// Where a server gets the feed's data.
     public let source: FeedSource
+
+    /// What every row of a feed of cards says happened to its card.
+    public var status: CardStatus {
+        guard let cardStatus else { preconditionFailure("customers have no status") }
+        return cardStatus
+    }
+
+    /// What the feed is about.
+    public enum Kind: String, CaseIterable, Sendable {
+        case cards
+        case customers
+    }
 
     /// What the feed's files and documents are.
     public enum Format: String, CaseIterable, Sendable {

@@ -131,7 +131,12 @@ public struct FileLoader {
     func load(
         _ path: String, called name: String?, as profile: FeedProfile, values: [String] = []
     ) throws(FileLoadError) -> FileReport {
-        try run(path, called: name, feed: profile.id) { (input, run) throws(FileLoadError) in
+        guard profile.kind == .cards else {
+            throw .document(
+                path: path,
+                "the feed '\(profile.id)' is of customers, whom a server pulls; no file is loaded")
+        }
+        return try run(path, called: name, feed: profile.id) { (input, run) throws(FileLoadError) in
             if profile.format != .csv {
                 return try readRecords(&input, as: profile, &run, values: values)
             }
@@ -383,6 +388,8 @@ public enum FileLoadError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A document of JSON or XML is not what it should be.
     case document(path: String, String)
     case stopped(path: String)
+    /// The store did not take what was read.
+    case store(path: String, String)
 
     public var description: String {
         switch self {
@@ -390,6 +397,7 @@ public enum FileLoadError: Error, Equatable, Sendable, CustomStringConvertible {
         case .header(let path, let error): "\(path): \(error)"
         case .bulk(let path, let error): "\(path): \(error)"
         case .document(let path, let what): "\(path): \(what)"
+        case .store(let path, let what): "\(path): \(what)"
         case .stopped(let path): "\(path): the reading was stopped"
         }
     }

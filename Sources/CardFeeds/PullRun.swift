@@ -49,6 +49,8 @@ struct PullRun {
     struct Outcome {
         var validators = Validators()
         var isUnchanged = false
+        /// How many records there are in all, as the last document that says so has it.
+        var total: Int?
         var progress = Progress()
         /// What was odd and did no harm.
         var notes: [String] = []
@@ -178,6 +180,7 @@ struct PullRun {
         case .pages(let page, _, let size, let first, let totalPath):
             let isBehindAll = document.records == 0
             let total = totalPath == nil ? nil : document.values[0].flatMap { Int($0) }
+            outcome.total = total ?? outcome.total
             if let total, isBehindAll, outcome.progress.records < total {
                 outcome.notes.append(
                     "the last document says that there are \(total) records, and"

@@ -29,7 +29,8 @@ public struct RunCounts: Sendable, Equatable {
 public struct FeedStatus: Sendable {
     public let id: String
     public let title: String
-    public let status: String
+    /// What its rows say happened to their cards; nil for a feed of customers.
+    public let status: String?
     /// `folder` or `pull`.
     public let way: StoredRun.Way
     /// The folder, or the address without query.
@@ -53,7 +54,8 @@ extension RunEngine {
                     case .pull(let rule): (.pull, rule.address.shown)
                     }
                 return FeedStatus(
-                    id: "\(profile.id)", title: profile.title, status: "\(profile.status)",
+                    id: "\(profile.id)", title: profile.title,
+                    status: profile.cardStatus.map { "\($0)" },
                     way: way, source: source,
                     everySeconds: profile.pullEveryMs.map { Double($0) / 1_000 },
                     running: slot?.running, queued: slot?.queue ?? [],

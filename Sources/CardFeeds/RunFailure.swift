@@ -1,4 +1,5 @@
 internal import CardBulk
+internal import CardService
 internal import CardStore
 internal import CurlKit
 
@@ -53,6 +54,7 @@ struct RunFailure: Error, Equatable {
         case FileLoadError.stopped, FileLoadError.bulk(_, .stopped), BulkError.stopped:
             self.init(.stopped, "the server stopped")
         case FileLoadError.bulk(_, let error): self.init(.store, "\(error)")
+        case FileLoadError.store(_, let what): self.init(.store, what)
         case let error as FileLoadError:
             if case .file = error {
                 self.init(.file, "\(error)")
@@ -60,7 +62,7 @@ struct RunFailure: Error, Equatable {
                 self.init(.content, "\(error)")
             }
         case is FileError: self.init(.file, "\(error)")
-        case is BulkError, is StoreError: self.init(.store, "\(error)")
+        case is BulkError, is StoreError, is WriteError: self.init(.store, "\(error)")
         default: self.init(.file, "\(error)")
         }
     }

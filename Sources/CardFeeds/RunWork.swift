@@ -35,19 +35,28 @@ struct RunWork {
         run.totals = StoredRun.Totals()
         run.files = run.way == .upload ? run.files : []
         run.message = ""
-        var reading: CardReading?
+        var reading: (any RunReading)?
         var marks: [SourceMark] = []
         var notes: [String] = []
         var failure: RunFailure?
         do {
             // What an attempt before this one has left.
             try directories.removeProblemFiles(ofRun: run.id)
-            let cards = CardReading(self, run: run.id)
-            reading = cards
-            switch run.way {
-            case .folder: try readFolder(&run, cards, &marks, &notes)
-            case .upload: try readUpload(&run, cards, &notes)
-            case .pull: try readDocuments(cards, &marks, &notes)
+            switch (profile.kind, run.way) {
+            case (.cards, let way):
+                let cards = CardReading(self, run: run.id)
+                reading = cards
+                switch way {
+                case .folder: try readFolder(&run, cards, &marks, &notes)
+                case .upload: try readUpload(&run, cards, &notes)
+                case .pull: _ = try readDocuments(cards, &marks, &notes)
+                }
+            case (.customers, .pull):
+                let customers = CustomerReading(self, run: run.id, values: pullValues)
+                reading = customers
+                try readCustomers(customers, &marks, &notes)
+            case (.customers, _):
+                throw RunFailure(.file, "customers are pulled; a file of them is not read")
             }
         } catch {
             failure = RunFailure(error)
@@ -162,9 +171,30 @@ struct RunWork {
 
     // MARK: Documents
 
-    private func readDocuments(
-        _ cards: CardReading, _ marks: inout [SourceMark], _ notes: inout [String]
+    /// A pull that brings fewer customers than it says there are would remove the others.
+    private func readCustomers(
+        _ customers: CustomerReading, _ marks: inout [SourceMark], _ notes: inout [String]
     ) throws {
+        let outcome = try readDocuments(customers, &marks, &notes)
+        if outcome.isUnchanged { return }
+        if let total = outcome.total, outcome.progress.records < total {
+            throw RunFailure(
+                .content,
+                "the documents say that there are \(total) customers, and"
+                    + " \(outcome.progress.records) came, so those of the last pull stay; where"
+                    + " the total is wrong, leave it out of the feed's paging")
+        }
+        notes.append(try customers.show())
+    }
+
+    private var pullValues: [String] {
+        guard case .pull(let rule) = profile.source else { return [] }
+        return rule.values
+    }
+
+    private func readDocuments(
+        _ reading: any RunReading, _ marks: inout [SourceMark], _ notes: inout [String]
+    ) throws -> PullRun.Outcome {
         guard case .pull(let rule) = profile.source else {
             throw RunFailure(.file, "the feed is not pulled any more")
         }
@@ -178,18 +208,33 @@ struct RunWork {
                 PullRun.Validators(entityTag: $0.entityTag, lastModified: $0.lastModified)
             }, spoolPath: spoolPath, values: rule.values, shouldStop: shouldStop, pause: pause
         ) { progress in
-            cards.pages = progress.pages
-            onProgress(cards.totals)
+            reading.pages = progress.pages
+            onProgress(reading.totals)
         }
-        let outcome = try pull.run(into: cards)
+        let outcome = try pull.run(into: reading)
         if outcome.isUnchanged { notes.append("nothing has changed since the last pull") }
         notes += outcome.notes
-        if let note = cards.note { notes.append(note) }
+        if let note = reading.note { notes.append(note) }
         var new = SourceMark(place: place)
         new.entityTag = outcome.validators.entityTag
         new.lastModified = outcome.validators.lastModified
         marks = [new]
+        return outcome
     }
+}
+
+/// What a run reads its data as.
+protocol RunReading: DocumentSink {
+    /// Documents that were read.
+    var pages: Int { get set }
+    /// What is odd about the first of them.
+    var note: String? { get }
+    /// What is counted so far.
+    var totals: StoredRun.Totals { get }
+    var rejectsFiles: [RejectsFile] { get }
+
+    /// Waits until what was read is durable, the rejects too. Called once, also after a failure.
+    func finish() throws
 }
 
 extension PullRule {
@@ -206,9 +251,13 @@ extension PullRule {
     /// read again.
     func place(_ profile: FeedProfile) -> String {
         var text = "\(address.text)\n\(profile.format.rawValue)\n\(profile.records)\n"
-        text += "\(profile.status)\n\(profile.region)\n\(profile.timeZone.name)\n"
+        text += profile.kind == .cards ? "\(profile.status)" : profile.kind.rawValue
+        text += "\n\(profile.region)\n\(profile.timeZone.name)\n"
         for column in FeedProfile.Column.allCases {
             text += (profile.columns[column]?.titles ?? []).joined(separator: "\t") + "\n"
+        }
+        for field in CustomerField.allCases {
+            text += (profile.customerFields[field] ?? []).map { "\($0)\t" }.joined()
         }
         text += profile.timestampFormats.map(\.rawValue).joined(separator: "\t")
         let hash = XXH64.hash(Array(text.utf8).span.bytes, seed: 0)
@@ -217,7 +266,7 @@ extension PullRule {
 }
 
 /// The reading of one run's files or documents as reports about cards.
-final class CardReading: DocumentSink {
+final class CardReading: RunReading {
     private let work: RunWork
     private let sink: WriterSink
     private let problemFiles: ProblemFiles
@@ -295,9 +344,13 @@ final class CardReading: DocumentSink {
     }
 
     /// The files of rejects and warnings, those that there are.
-    var rejectsFiles: [RejectsFile] {
+    var rejectsFiles: [RejectsFile] { problemFiles.files }
+}
+
+extension ProblemFiles {
+    var files: [RejectsFile] {
         let paths: [(RejectsFile.Kind, String?)] = [
-            (.rejects, problemFiles.rejects.path), (.warnings, problemFiles.warnings.path),
+            (.rejects, rejects.path), (.warnings, warnings.path),
         ]
         return paths.compactMap { kind, path in
             path.flatMap { $0.split(separator: "/").last }.map {

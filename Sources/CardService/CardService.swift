@@ -315,6 +315,21 @@ public final class CardService: Sendable {
         try store.scanEvents(query, after: after, limit: limit, limits: limits, body)
     }
 
+    // MARK: Customers
+
+    /// A customer, from the store; nil when the last complete pull had none of that ID.
+    public func customer(_ id: CustomerID) throws -> Customer? {
+        try store.customer(id)
+    }
+
+    /// Calls `body` with customers in the order of their IDs' bytes, from the store: see
+    /// ``CardStore/forEachCustomer(from:limit:_:)``.
+    public func forEachCustomer(
+        from position: Int, limit: Int, _ body: (Customer) throws -> Void
+    ) throws -> Int {
+        try store.forEachCustomer(from: position, limit: limit, body)
+    }
+
     /// Cards in memory, or nil while there is no index.
     public var indexedCards: Int? {
         follower.withCurrent { $0.count }

@@ -34,8 +34,10 @@ public struct CheckReport: Sendable {
     public internal(set) var changes = 0
     public internal(set) var keys = 0
     public internal(set) var runs = 0
-    /// Every problem: of cards, phones, times, changes, keys, runs, rejects and sources, each in
-    /// the order of the entries.
+    /// Also those of a set that was not finished.
+    public internal(set) var customers = 0
+    /// Every problem: of cards, phones, times, changes, keys, runs, rejects, sources and customers,
+    /// each in the order of the entries.
     public internal(set) var findings: [CheckFinding] = []
     /// What would have to be done about them.
     var needs = RepairNeeds()
@@ -329,6 +331,7 @@ private struct OpenCheck {
         try checkKeys(transaction)
         if try metaValue(MetaValue.lastRun, transaction) == nil { report.needs.meta = true }
         for database in StoredDatabase.sealed { try checkSealed(database, transaction) }
+        try checkCustomers(transaction)
         compare(found[.times] ?? .init(), with: expected[.times] ?? .init(), in: .times)
         report.needs.times = wrongTimes || found[.times] ?? .init() != expected[.times] ?? .init()
         for database in StoredDatabase.totalled {
@@ -464,13 +467,29 @@ private struct OpenCheck {
                     try CardStore.verifySealed(record, key: cursor.key, database)
                     expected[database, default: .init()].add(record.checksum)
                 } catch {
-                    report.needs.damagedSealed[database, default: 0] += 1
+                    // Marks follow from the customers.
+                    if database == .customerMarks {
+                        report.needs.customers = true
+                    } else {
+                        report.needs.damagedSealed[database, default: 0] += 1
+                    }
                     note(database, "entry \(number): \(error)")
                 }
                 isEntry = try cursor.moveToNext()
             }
         }
         if database == .runs { report.runs = number }
+    }
+
+    private mutating func checkCustomers(_ transaction: borrowing ReadTransaction) throws {
+        do {
+            report.customers = try transaction.entryCount(of: store.databases.customers)
+            guard let problem = try store.customerMarksProblem(transaction) else { return }
+            note(.customerMarks, problem)
+        } catch StoreError.damaged(let database, let what) {
+            note(StoredDatabase(rawValue: database) ?? .customers, what)
+        }
+        report.needs.customers = true
     }
 
     private mutating func compare(

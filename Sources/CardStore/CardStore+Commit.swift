@@ -77,7 +77,7 @@ extension CardStore {
     /// pages below it are counted: writing comes back when there are enough of them. That takes
     /// more than it took to stop, since every commit leaves a few pages free that the next one
     /// cannot use yet.
-    private func checkRoomForNewEvents() throws {
+    func checkRoomForNewEvents() throws {
         let mapSize = Double(environment.mapSizeBytes)
         guard Double(environment.usedBytes) > mapSize * Self.newEventsMapShare else { return }
         let freePages = try read { try $0.freePageCount() }

@@ -15,6 +15,8 @@ struct RepairNeeds: Equatable, Sendable {
     var times = false
     var changes = false
     var meta = false
+    /// Marks of customers, or which customers there are.
+    var customers = false
     var wrongTotals: Set<StoredDatabase> = []
     var unreadableTotals: Set<StoredDatabase> = []
 }
@@ -55,6 +57,10 @@ extension CheckReport {
         if needs.damagedKeys == 0, needs.wrongTotals.contains(.keys) {
             plan.losses.append("API keys that were written and are not there")
         }
+        if needs.damagedSealed[.customers] == nil, needs.wrongTotals.contains(.customers) {
+            plan.losses.append(
+                "customers that were written and are not there, which the next pull brings again")
+        }
         if needs.unreadableTotals.contains(.cards) {
             plan.notes.append("whether cards are missing can no longer be told")
         }
@@ -67,6 +73,7 @@ extension CheckReport {
         if rewritesLog {
             plan.steps.append("begin the change log anew, with every card as changed")
         }
+        if needs.customers { plan.steps.append("find the places of the customers anew") }
         plan.steps.append("count all entries and write the totals anew")
         return plan
     }
@@ -131,7 +138,10 @@ private struct OpenRepair {
     ) throws {
         try repairCards(&transaction)
         try repairKeys(&transaction)
-        for database in StoredDatabase.sealed { try repairSealed(database, &transaction) }
+        for database in StoredDatabase.sealed where database != .customerMarks {
+            try repairSealed(database, &transaction)
+        }
+        try store.repairCustomers(&transaction)
         try removeStrays(from: .phones, &transaction) { key, transaction in
             guard let entry = PhoneKey.decode(key.span.bytes) else { return false }
             let card = entry.card.bytes
@@ -332,7 +342,7 @@ private struct OpenRepair {
     /// Records carry the hash of their entry in front, and have been verified.
     private static func hash(_ database: StoredDatabase, _ cursor: borrowing Cursor) -> UInt64 {
         switch database {
-        case .cards, .keys, .runs, .rejects, .sources:
+        case .cards, .keys, .runs, .rejects, .sources, .customers, .customerMarks:
             let value = cursor.value
             return UInt64(
                 littleEndian: value.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))

@@ -229,7 +229,7 @@ extension CardStore {
         return run
     }
 
-    /// Whether a record about feeds can be read; for `check`.
+    /// Whether a record can be read; for `check`.
     static func verifySealed(
         _ record: SealedRecord, key: RawSpan, _ database: StoredDatabase
     ) throws(RecordDamage) {
@@ -242,6 +242,7 @@ extension CardStore {
                 key.byteCount == RejectsKey.byteCount
                     && RejectsFile(payload: record.payload) != nil
             case .sources: SourceMark(payload: record.payload) != nil
+            case .customers, .customerMarks: isCustomerRecord(record, key: key, database)
             default: preconditionFailure("\(database) has no sealed records")
             }
         guard isRight else { throw RecordDamage("the record is not what was written") }

@@ -7,9 +7,9 @@ internal import LMDBKit
 /// snapshot. Writing is for one thread of the process at a time (`CardWriter` is its only caller
 /// in a server); other processes may write too, and LMDB makes them take turns.
 public final class CardStore: Sendable {
-    package static let schemaVersion: UInt32 = 2
+    package static let schemaVersion: UInt32 = 3
     /// Older schemas, which opening a store brings up to this one.
-    private static let migratable: ClosedRange<UInt64> = 1...1
+    private static let migratable: ClosedRange<UInt64> = 1...2
 
     /// 1 TiB of address space: it costs nothing until it is used, and a map that is too small
     /// stops writing.
@@ -35,6 +35,8 @@ public final class CardStore: Sendable {
         let runs: Database
         let rejects: Database
         let sources: Database
+        let customers: Database
+        let customerMarks: Database
         let meta: Database
 
         subscript(_ database: StoredDatabase) -> Database {
@@ -47,6 +49,8 @@ public final class CardStore: Sendable {
             case .runs: runs
             case .rejects: rejects
             case .sources: sources
+            case .customers: customers
+            case .customerMarks: customerMarks
             case .meta: meta
             }
         }
@@ -156,6 +160,7 @@ public final class CardStore: Sendable {
             var values: [(String, [UInt64])] = [
                 (MetaValue.schema, [UInt64(schemaVersion)]), (MetaValue.sequence, [0]),
                 (MetaValue.keysVersion, [0]), (MetaValue.lastRun, [0]),
+                (MetaValue.customers, [0, 0]),
             ]
             for database in StoredDatabase.totalled {
                 values.append((MetaValue.totals(database), [0, 0]))
@@ -174,10 +179,16 @@ public final class CardStore: Sendable {
     ) throws {
         let schema = try MetaValue.read(MetaValue.schema, transaction, databases.meta)[0]
         guard migratable.contains(schema) else { return }
-        for database in StoredDatabase.sealed {
-            try DatabaseTotals().write(as: database, &transaction, databases.meta)
+        var values = StoredDatabase.sealed.map { (MetaValue.totals($0), [UInt64(0), 0]) }
+        values += [(MetaValue.lastRun, [0]), (MetaValue.customers, [0, 0])]
+        for (name, integers) in values {
+            let key = Array(name.utf8)
+            // Some of them came with a schema between.
+            guard try transaction.value(of: key.span.bytes, in: databases.meta) == nil else {
+                continue
+            }
+            try MetaValue.write(name, integers, &transaction, databases.meta)
         }
-        try MetaValue.write(MetaValue.lastRun, [0], &transaction, databases.meta)
         let now = [UInt64(schemaVersion)]
         try MetaValue.write(MetaValue.schema, now, &transaction, databases.meta)
     }
@@ -194,6 +205,8 @@ public final class CardStore: Sendable {
             runs: try open(StoredDatabase.runs.rawValue),
             rejects: try open(StoredDatabase.rejects.rawValue),
             sources: try open(StoredDatabase.sources.rawValue),
+            customers: try open(StoredDatabase.customers.rawValue),
+            customerMarks: try open(StoredDatabase.customerMarks.rawValue),
             meta: try open(StoredDatabase.meta.rawValue))
     }
 

@@ -8,6 +8,8 @@ package enum MetaValue {
     package static let keysVersion = "keys_version"
     /// The number of the last run that was asked for.
     package static let lastRun = "last_run"
+    /// The set of customers that is shown, and how many it has.
+    package static let customers = "customers"
 
     package static func totals(_ database: StoredDatabase) -> String {
         "totals/" + database.rawValue

@@ -20,17 +20,24 @@ package enum StoredDatabase: String, CaseIterable {
     case rejects
     /// Feed and place to ``SourceMark``: what was taken from there already.
     case sources
+    /// ``CustomerKey`` to a ``Customer``.
+    case customers
+    /// Set and place (8 bytes each, big-endian) to the ID of the customer there.
+    case customerMarks = "customer_marks"
     /// Names to small checksummed values: schema, sequence, versions, ``DatabaseTotals``.
     case meta
 
     /// The databases whose entries are counted and digested in `meta`.
     package static let totalled: [StoredDatabase] = [
-        .cards, .phones, .times, .changes, .keys, .runs, .rejects, .sources,
+        .cards, .phones, .times, .changes, .keys, .runs, .rejects, .sources, .customers,
+        .customerMarks,
     ]
 
-    /// The databases of ``SealedRecord``s, about feeds and not about cards. They came with schema
-    /// version 2.
-    package static let sealed: [StoredDatabase] = [.runs, .rejects, .sources]
+    /// The databases of ``SealedRecord``s, which are not about cards. Those about feeds came with
+    /// schema version 2, those of customers with version 3.
+    package static let sealed: [StoredDatabase] = [
+        .runs, .rejects, .sources, .customers, .customerMarks,
+    ]
 
     /// The hash of one entry: what a record's checksum and a database's digest are made of.
     package func entryHash(key: RawSpan, value: RawSpan) -> UInt64 {
@@ -54,6 +61,8 @@ package enum StoredDatabase: String, CaseIterable {
             case .runs: "runs"
             case .rejects: "rejects"
             case .sources: "sources"
+            case .customers: "customers"
+            case .customerMarks: "customer_marks"
             case .meta: "meta"
             }
         return name.withUTF8Buffer { XXH64.hash(RawSpan(_unsafeElements: $0)) }

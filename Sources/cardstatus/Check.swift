@@ -101,7 +101,8 @@ struct Check: ParsableCommand {
         }
         try output.line(
             "\(report.cards) cards, \(report.events) events, \(report.phones) phones,"
-                + " \(report.changes) changes, \(report.keys) keys, \(report.runs) runs:"
+                + " \(report.changes) changes, \(report.keys) keys, \(report.runs) runs,"
+                + " \(report.customers) customers:"
                 + (report.findings.isEmpty
                     ? " nothing is wrong" : " \(report.findings.count) problems"))
         return report

@@ -34,6 +34,8 @@ struct AuthorisationTests {
         "POST /api/admin/reload": [.admin],
         "POST /api/admin/backup": [.admin],
         "GET /api/admin/stats": [.admin],
+        "GET /api/customers": [.agent, .admin],
+        "GET /api/customers/{customer_id}": [.agent, .admin],
     ]
     private static let everyRole = Set(KeyRole.allCases)
 

@@ -7,6 +7,7 @@ struct RoutingTests {
     private static let targets: [(Route, String)] = [
         (.card, "/api/cards/ZYW8827"), (.cards, "/api/cards?phone=0585949014"),
         (.history, "/api/cards/ZYW8827/history"), (.events, "/api/events?limit=3"),
+        (.customers, "/api/customers"),
         (.cardStatus, "/api/get-card-status?card_id=ZYW8827"), (.health, "/api/health"),
         (.ready, "/api/ready"), (.metrics, "/metrics"), (.openAPI, "/openapi.json"),
         (.changes, "/api/changes?since=1"), (.stats, "/api/admin/stats"),
@@ -14,7 +15,7 @@ struct RoutingTests {
 
     /// Those that are not asked with GET.
     private static let others: Set<Route> = [
-        .unmatched, .batch, .addEvents, .voidEvents, .reload, .backup,
+        .unmatched, .batch, .addEvents, .voidEvents, .reload, .backup, .customer,
     ]
 
     /// Those whose answer tells of what has happened meanwhile.
