@@ -63,10 +63,10 @@ public struct HTTPResponse: Sendable {
     /// The target of the `Link` header's `rel=next` (RFC 8288), as it stands there.
     public var nextLink: String? {
         for value in values("link") {
-            for link in Self.links(value) {
+            for link in Self.parts(value[...], between: ",") {
                 guard let end = link.firstIndex(of: ">"), link.first == "<" else { continue }
                 let target = link[link.index(after: link.startIndex)..<end]
-                let parameters = link[link.index(after: end)...].split(separator: ";")
+                let parameters = Self.parts(link[link.index(after: end)...], between: ";")
                 let isNext = parameters.contains { parameter in
                     let parts = parameter.split(separator: "=", maxSplits: 1)
                         .map { $0.filter { $0 != " " && $0 != "\t" || $0 == "\"" } }
@@ -81,9 +81,10 @@ public struct HTTPResponse: Sendable {
         return nil
     }
 
-    /// Links stand with commas between; those within `<…>` and quotes are part of a link.
-    private static func links(_ value: String) -> [Substring] {
-        var links: [Substring] = []
+    /// Links stand with commas between, their parameters with semicolons; what is within `<…>` and
+    /// quotes is part of one.
+    private static func parts(_ value: Substring, between separator: Character) -> [Substring] {
+        var parts: [Substring] = []
         var start = value.startIndex
         var isInTarget = false
         var isQuoted = false
@@ -92,14 +93,14 @@ public struct HTTPResponse: Sendable {
             case "<" where !isQuoted: isInTarget = true
             case ">" where !isQuoted: isInTarget = false
             case "\"" where !isInTarget: isQuoted.toggle()
-            case "," where !isInTarget && !isQuoted:
-                links.append(value[start..<index])
+            case separator where !isInTarget && !isQuoted:
+                parts.append(value[start..<index])
                 start = value.index(after: index)
             default: break
             }
         }
-        links.append(value[start...])
-        return links.map { $0.drop { $0 == " " || $0 == "\t" } }
+        parts.append(value[start...])
+        return parts.map { $0.drop { $0 == " " || $0 == "\t" } }
     }
 }
 

@@ -47,10 +47,11 @@ public struct JSONFields: Sendable {
     private func value(
         _ scanner: inout JSONScanner, depth: Int, wanted: UInt64, _ fields: inout [JSONField]
     ) throws(JSONProblem) {
-        guard depth <= JSONScanner.depthMax else {
+        guard let first = scanner.next() else { throw scanner.fail("a value is expected") }
+        let isStructure = first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+        guard depth < JSONScanner.depthMax || !isStructure else {
             throw scanner.fail("the nesting is deeper than \(JSONScanner.depthMax)")
         }
-        guard let first = scanner.next() else { throw scanner.fail("a value is expected") }
         let start = scanner.offset
         switch first {
         case UInt8(ascii: "{"):

@@ -1,3 +1,4 @@
+import CardBulk
 import CardModel
 import CardStore
 import CardTesting

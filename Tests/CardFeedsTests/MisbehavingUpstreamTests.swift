@@ -121,7 +121,8 @@ struct MisbehavingUpstreamTests {
             answer: { _ in [.send(Array("220 mail ready\r\n".utf8)), .end] }),
         Case(
             testDescription: "has another table", format: "csv", feed: "title: x", kind: "content",
-            message: "lacks card_id (Card ID)", answer: { _ in .answer(200, [], "Colour\nred\n") }),
+            message: "lacks card_id ('Card ID')", answer: { _ in .answer(200, [], "Colour\nred\n") }
+        ),
         xml("has XML that is cut off", "line 1", "<x><y/>"),
         xml("has XML that is none", "line 1", "{}"),
         xml("has other XML", "no element 'x' for records; the document's is 'html'", "<html/>"),

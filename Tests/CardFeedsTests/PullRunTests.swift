@@ -66,7 +66,7 @@ struct PullRunTests {
             }),
         Shape(
             testDescription: "a total that changes", feed: ["records: data"], pull: [byPages],
-            count: 30,
+            count: 30, note: "fewer records than come",
             answer: { request in
                 .json(
                     #"{"total":\#(20 + request.number),"data":\#(records(page(request, of: 30)))}"#)

@@ -39,8 +39,8 @@ struct UploadedFileTests {
         #expect(failed.state == .failed)
         #expect(failed.source == "?passwd")
         #expect(
-            failed.message == "?passwd: the file lacks card_id (Card ID) and occurred_at"
-                + " (Timestamp); its columns are 'Colour'")
+            failed.message == "?passwd: the file lacks card_id ('Card ID') and occurred_at"
+                + " ('Timestamp'); its columns are 'Colour'")
         #expect(try names(running) == [])
         try running.stop()
     }

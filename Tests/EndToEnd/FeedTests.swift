@@ -68,7 +68,7 @@ struct FeedTests {
             let server = try Server(data, ["--config", config])
             let before = upstream.asked.count
             let wanted = before + Int.random(in: 1..<Self.pages, using: &random)
-            let isThere: Bool? = try poll(seconds: 60) {
+            let isThere: Bool? = try poll(seconds: 600) {
                 if upstream.asked.count >= wanted { return true }
                 return try Self.run(server, 1) == nil ? nil : true
             }
@@ -78,7 +78,7 @@ struct FeedTests {
             try Program.succeed(["check", "--data-dir", data])
         }
         let server = try Server(data, ["--config", config])
-        let run = try #require(try poll(seconds: 120) { try Self.run(server, 1) })
+        let run = try #require(try poll(seconds: 600) { try Self.run(server, 1) })
         #expect(run.contains("\"state\":\"done\""), "\(run)")
         #expect(run.contains("\"rows\":\(Self.pages * Self.pageSize)"), "\(run)")
         #expect(server.stop().status == 0)
@@ -103,7 +103,7 @@ struct FeedTests {
         try FileManager.default.copyItem(atPath: all, toPath: inbox + "/pulled.json")
         for _ in 0..<3 {
             let server = try Server(data, ["--config", config])
-            let isThere: Bool? = try poll(seconds: 60) {
+            let isThere: Bool? = try poll(seconds: 600) {
                 let runs = try server.get("/api/runs").body
                 return runs.contains(/"rows":[1-9]/) ? true : nil
             }
@@ -113,11 +113,11 @@ struct FeedTests {
         }
         let server = try Server(data, ["--config", config])
         let done = inbox + "/done/pulled.json"
-        let isMoved: Bool? = poll(seconds: 120) {
+        let isMoved: Bool? = poll(seconds: 600) {
             FileManager.default.fileExists(atPath: done) ? true : nil
         }
         #expect(isMoved == true)
-        let run = try #require(try poll(seconds: 60) { try Self.run(server, 1) })
+        let run = try #require(try poll(seconds: 600) { try Self.run(server, 1) })
         #expect(run.contains("\"state\":\"done\""), "\(run)")
         #expect(server.stop().status == 0)
         #expect(try Program.succeed(["export", "--data-dir", data]) == expected)
