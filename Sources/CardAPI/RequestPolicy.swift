@@ -69,12 +69,15 @@ struct LocalHosts: Sendable {
         // An address cannot be made to mean another one. No host's name ends in a number (RFC 1123,
         // 2.1), and none begins with a bracket.
         if authority[0] == UInt8(ascii: "[") { return true }
-        let colon = authority.firstIndex(of: UInt8(ascii: ":")) ?? authority.count
-        let host = UnsafeBufferPointer(rebasing: authority[..<colon])
-        if host.allSatisfy({ $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }) {
-            return true
+        var end = 0
+        var isAddress = true
+        while end < authority.count, authority[end] != UInt8(ascii: ":") {
+            let byte = authority[end]
+            let isDigit = byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
+            isAddress = isAddress && (isDigit || byte == UInt8(ascii: "."))
+            end += 1
         }
-        return isName(host)
+        return isAddress || isName(UnsafeBufferPointer(start: authority.baseAddress, count: end))
     }
 
     private func isName(_ host: UnsafeBufferPointer<UInt8>) -> Bool {

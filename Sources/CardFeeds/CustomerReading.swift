@@ -4,8 +4,8 @@ internal import CardStore
 
 /// The reading of one pull's documents as all customers that there are.
 ///
-/// They go into a set that nobody sees, which takes the place of the one that is shown when the pull
-/// has come to its end, and only then. A record that is rejected costs nobody anything: its
+/// They go into a set that nobody sees, which takes the place of the one that is shown when the
+/// pull has come to its end, and only then. A record that is rejected costs nobody anything: its
 /// customer, if it says who that is, stays as they were.
 final class CustomerReading: RunReading {
     /// Customers of one transaction: a hundredth of a second or so.

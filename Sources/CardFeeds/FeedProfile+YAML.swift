@@ -77,7 +77,8 @@ extension FeedProfile {
             "columns", keys: CustomerField.allCases.map(\.rawValue))
         var fields: [CustomerField: [String]] = [:]
         for field in CustomerField.allCases {
-            let paths = try mapping?.texts(field.rawValue) ?? [field.rawValue]
+            let isNowhere = mapping?.node(field.rawValue)?.sequence?.isEmpty == true
+            let paths = isNowhere ? [] : try mapping?.texts(field.rawValue) ?? [field.rawValue]
             if let mapping, field == .customerID, paths.isEmpty {
                 throw mapping.error(field.rawValue, "must name a place in the record")
             }

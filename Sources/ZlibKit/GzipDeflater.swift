@@ -27,7 +27,10 @@ public struct GzipDeflater: ~Copyable {
         let code = deflateInit2_(
             stream, level.rawValue, Z_DEFLATED, 15 + 16, Self.memoryLevel,
             Z_DEFAULT_STRATEGY, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
-        precondition(code == Z_OK, "zlib cannot start: no memory, or another zlib than at build")
+        // Said in an optimised build too.
+        guard code == Z_OK else {
+            fatalError("zlib cannot start: no memory, or another zlib than at build")
+        }
     }
 
     deinit {

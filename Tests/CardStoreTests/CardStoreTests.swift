@@ -141,14 +141,14 @@ struct CardStoreTests {
     @Test(arguments: [false, true])
     func init_refusesALaterSchema(_ create: Bool) throws {
         let fixture = try StoreFixture()
-        try fixture.writeMeta(MetaValue.schema, [3])
+        try fixture.writeMeta(MetaValue.schema, [4])
         let error = #expect(throws: StoreError.self) {
             try fixture.reopen()
         }
-        #expect(error == .schema(found: 3, supported: 2))
+        #expect(error == .schema(found: 4, supported: 3))
         #expect(
             error?.description
-                == "the store has schema version 3, and this program reads version 2;"
+                == "the store has schema version 4, and this program reads version 3;"
                 + " use the version of cardstatus that wrote it")
     }
 

@@ -136,7 +136,8 @@ struct CustomerStoreTests {
         try fixture.finish()
     }
 
-    /// What a set that was never shown has left is not seen, harms no check, and goes with the next.
+    /// What a set that was never shown has left is not seen, harms no check, and goes with the
+    /// next.
     @Test func begin_removesWhatBrokeOff() throws {
         let fixture = try StoreFixture()
         let first = try (0..<300).map { try Self.customer("C\($0)") }
