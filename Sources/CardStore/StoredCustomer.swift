@@ -40,8 +40,8 @@ enum CustomerKey {
 }
 
 /// What is sealed in a record of `customers`, in this order, integers little-endian: u8 flags (1
-/// has a date of birth, 2 has a balance), u8 bytes of first name, u8 of last name, u8 of email, u16 of
-/// address, u64 phone (0 for none), i32 date of birth in days since 1970, i64 balance in
+/// has a date of birth, 2 has a balance), u8 bytes of first name, u8 of last name, u8 of email, u16
+/// of address, u64 phone (0 for none), i32 date of birth in days since 1970, i64 balance in
 /// hundredths, u32 created at in seconds since 1970 (0 for none), and the texts. What is absent is
 /// 0, so that equal customers have equal bytes.
 extension Customer {
