@@ -546,7 +546,9 @@ public final class RunEngine: Sendable {
             outcome.change.run.endedAt =
                 outcome.change.run.state == .interrupted ? nil : now()
             let end = outcome.change
+            FailPoint.beforeRunEnd.pass()
             try writer.perform { try $0.store(end) }
+            FailPoint.afterRunEnd.pass()
             if end.run.hasFilesToClear { clear(end.run) }
         } catch {
             // What the store says of the run is as it was, so the next start begins it again.

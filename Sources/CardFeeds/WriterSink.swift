@@ -38,6 +38,7 @@ final class WriterSink: FactSink {
             let end = min(start + Self.submissionFactsMax, facts.count)
             try submit(Array(facts[start..<end]))
             start = end
+            FailPoint.midRun.pass()
         }
     }
 

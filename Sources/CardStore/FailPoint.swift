@@ -16,6 +16,12 @@ package enum FailPoint: String, CaseIterable, Sendable {
     case beforePublish = "before-publish"
     /// The index has it, and the writers' clients have no answer.
     case beforeAnswer = "before-answer"
+    /// A run has handed some of its facts to the writer.
+    case midRun = "mid-run"
+    /// All of a run's facts are durable, and its end is not.
+    case beforeRunEnd = "before-run-end"
+    /// A run's end is durable, and its files lie where they were.
+    case afterRunEnd = "after-run-end"
 
     @inline(__always)
     package func pass() {

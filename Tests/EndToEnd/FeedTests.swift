@@ -124,6 +124,46 @@ struct FeedTests {
         try Program.succeed(["check", "--data-dir", data])
     }
 
+    /// Killed at each named place of a run, a server begins it again, or finishes what is left of
+    /// it: one run, its rejects once, its file moved, and the state of one load.
+    @Test(arguments: [("mid-run:3", 2), ("before-run-end", 2), ("after-run-end", 1)])
+    func run_endsOnce_whenKilledAt(point: String, attempts: Int) throws {
+        let directory = TemporaryDirectory()
+        let config = try directory.write("config.yaml", Self.configuration("settle: 10ms"))
+        let all = try directory.write(
+            "pulled.json",
+            #"{"data":["# + (0..<5_000).map(Self.record).joined(separator: ",")
+                + #",{"id":"","at":1}]}"#)
+        try Program.succeed(
+            ["load", "--data-dir", directory.file("whole"), "--config", config, all])
+        let expected = try Program.succeed(["export", "--data-dir", directory.file("whole")])
+        let data = directory.file("data")
+        let inbox = data + "/inbox"
+        try FileManager.default.createDirectory(atPath: inbox, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: all, toPath: inbox + "/pulled.json")
+        let killed = try Server(
+            data, ["--config", config], environment: ["CARDSTATUS_FAIL_POINT": point])
+        #expect(killed.program.waitForEnd().status == SIGKILL)
+        try Program.succeed(["check", "--data-dir", data])
+
+        let server = try Server(data, ["--config", config])
+        let done = inbox + "/done/pulled.json"
+        let isMoved: Bool? = poll(seconds: 60) {
+            FileManager.default.fileExists(atPath: done) ? true : nil
+        }
+        #expect(isMoved == true)
+        let run = try #require(try poll(seconds: 60) { try Self.run(server, 1) })
+        #expect(run.contains("\"attempts\":\(attempts),"), "\(run)")
+        #expect(run.contains("\"rejects\":1,"), "\(run)")
+        #expect(try server.get("/api/runs").body.contains("\"id\":2,") == false)
+        #expect(server.stop().status == 0)
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: data + "/rejects")
+                == ["run-1-pulled.rejects.csv"])
+        #expect(try Program.succeed(["export", "--data-dir", data]) == expected)
+        try Program.succeed(["check", "--data-dir", data])
+    }
+
     /// While an upstream says nothing at all, look-ups and other feeds go on, a stop is not held
     /// up, and who waits for the pull is told.
     @Test func server_goesOn_whileAnUpstreamIsSilent() throws {
