@@ -19,7 +19,7 @@ struct CompressionTests {
 
     private static let longTargets = [
         "/api/cards?phone=0501112233", "/api/cards?phone=0501112233&limit=20",
-        "/api/get-card-status?user_mobile=0501112233", "/api/events", "/openapi.json",
+        "/api/get-card-status?user_mobile=0501112233", "/api/events?limit=10", "/openapi.json",
         "/api/cards/LONG/history",
     ]
 

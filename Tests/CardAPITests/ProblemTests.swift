@@ -13,7 +13,8 @@ struct ProblemTests {
         Problem(ReloadError.alreadyReloading),
         Problem(ReloadError.invalid(setting: "a", reason: "b")),
         .changesGone(oldest: 7), Problem(WriteError.store(.diskFull(directory: "d"))),
-        Problem(WriteError.store(.failed("disk"))),
+        Problem(WriteError.store(.failed("disk"))), .unknownCustomer, .invalidParameter("limit"),
+        Problem(RunRefusal.unknownFeed("x")), .unknownRun, .upstreamFailed("pickup"),
     ]
 
     private struct Said {

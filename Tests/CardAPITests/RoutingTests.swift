@@ -10,16 +10,19 @@ struct RoutingTests {
         (.customers, "/api/customers"),
         (.cardStatus, "/api/get-card-status?card_id=ZYW8827"), (.health, "/api/health"),
         (.ready, "/api/ready"), (.metrics, "/metrics"), (.openAPI, "/openapi.json"),
+        (.feeds, "/api/feeds"), (.runs, "/api/runs"),
         (.changes, "/api/changes?since=1"), (.stats, "/api/admin/stats"),
     ]
 
-    /// Those that are not asked with GET.
+    /// Those that are not asked with GET, or have nothing to show in a server without any.
     private static let others: Set<Route> = [
-        .unmatched, .batch, .addEvents, .voidEvents, .reload, .backup, .customer,
+        .unmatched, .batch, .addEvents, .voidEvents, .reload, .backup, .customer, .refreshFeed,
+        .uploadFile, .refreshPickup, .refreshDeliveryExceptions, .refreshDelivered,
+        .refreshReturned, .ingest, .run, .rejects,
     ]
 
     /// Those whose answer tells of what has happened meanwhile.
-    private static let changing: Set<Route> = [.metrics, .stats]
+    private static let changing: Set<Route> = [.metrics, .stats, .feeds]
 
     private static func withSlash(_ target: String) -> String {
         let parts = target.split(separator: "?", maxSplits: 1)

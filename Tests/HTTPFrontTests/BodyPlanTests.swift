@@ -228,7 +228,12 @@ struct BodyPlanTests {
         let client = try test.client()
         try client.send(Self.post + "Content-Length: 100000000\r\n\r\n")
         try client.send([UInt8](repeating: 7, count: 1 << 20))
-        if isHeld { #expect(eventually { test.server.suspendedConnections == 1 }) }
+        // A reset throws away what the server has not read, and with it the request.
+        if isHeld {
+            #expect(eventually { test.server.suspendedConnections == 1 })
+        } else {
+            #expect(eventually { sink.written > 0 })
+        }
         client.reset()
         sink.hold(false)
         #expect(eventually { sink.calls == ["abandon"] })
