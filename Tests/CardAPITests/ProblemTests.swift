@@ -1,3 +1,4 @@
+import CardFeeds
 import CardService
 import CardStore
 import HTTPFront
