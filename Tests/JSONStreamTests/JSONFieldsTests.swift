@@ -71,7 +71,8 @@ struct JSONFieldsTests {
         #expect(try JSONFields.names(of: Array("[1]".utf8).span) == [])
     }
 
-    /// What Foundation's reader accepts is accepted, and the other way round.
+    /// What Foundation's reader accepts is accepted, and the other way round; but for a comma before
+    /// `]`, which Foundation takes and RFC 8259 does not, and numbers beyond a Double.
     @Test func read_agreesWithFoundation() throws {
         let seed = SeededGenerator.newSeed()
         print("seed \(seed)")
@@ -83,6 +84,7 @@ struct JSONFieldsTests {
         for _ in 0..<5_000 {
             let text = (0..<Int.random(in: 1..<9, using: &random))
                 .map { _ in parts.randomElement(using: &random) ?? "" }.joined()
+            guard !text.contains(/, *\]/), !text.contains(/e9[0-9]/) else { continue }
             let isRight: Bool
             do {
                 _ = try JSONSerialization.jsonObject(
