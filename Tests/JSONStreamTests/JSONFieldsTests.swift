@@ -71,8 +71,8 @@ struct JSONFieldsTests {
         #expect(try JSONFields.names(of: Array("[1]".utf8).span) == [])
     }
 
-    /// What Foundation's reader accepts is accepted, and the other way round; but for a comma before
-    /// `]`, which Foundation takes and RFC 8259 does not, and numbers beyond a Double.
+    /// What Foundation's reader accepts is accepted, and the other way round; but for a comma
+    /// before `]`, which Foundation takes and RFC 8259 does not, and numbers beyond a Double.
     @Test func read_agreesWithFoundation() throws {
         let seed = SeededGenerator.newSeed()
         print("seed \(seed)")
