@@ -45,7 +45,7 @@ public final class OddUpstream: @unchecked Sendable {
     public let port: UInt16
     private let listener: CInt
     private let handler: Handler
-    private let requests = Mutex<[Request]>([])
+    private let log = Log()
     private let isStopping = Mutex(false)
 
     /// - Parameter handler: called on a thread of its connection.
@@ -65,8 +65,9 @@ public final class OddUpstream: @unchecked Sendable {
         }
         guard isBound else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
         port = UInt16(bigEndian: address.sin_port)
-        let thread = Thread { [unowned self] in accept() }
-        thread.start()
+        // The threads hold what they need and not the server: they may start after it has gone.
+        let log = log
+        Thread { Self.accept(descriptor, handler, log) }.start()
     }
 
     /// Refuses whoever comes from now on.
@@ -75,41 +76,39 @@ public final class OddUpstream: @unchecked Sendable {
             defer { isStopping = true }
             return !isStopping
         }
+        // The thread that accepts closes the socket: its number cannot be another's before.
         if isFirst { shutdown(listener, Int32(SHUT_RDWR)) }
     }
 
-    deinit {
-        stop()
-        close(listener)
-    }
+    deinit { stop() }
 
     public var url: String { "http://127.0.0.1:\(port)" }
 
     /// What was asked so far.
-    public var asked: [Request] { requests.withLock { $0 } }
+    public var asked: [Request] { log.requests.withLock { $0 } }
 
-    private func accept() {
-        while true {
-            let connection = Glibc.accept(listener, nil, nil)
-            if connection < 0 { return }
-            let handler = handler
-            let note: @Sendable (String, [String: String]) -> Request = { [weak self] in
-                guard let self else { return Request(number: 0, target: $0, headers: $1) }
-                let (target, headers) = ($0, $1)
-                return requests.withLock { list in
-                    let request = Request(
-                        number: list.count + 1, target: target, headers: headers)
-                    list.append(request)
-                    return request
-                }
+    private final class Log: Sendable {
+        let requests = Mutex<[Request]>([])
+
+        func note(_ target: String, _ headers: [String: String]) -> Request {
+            requests.withLock { list in
+                let request = Request(number: list.count + 1, target: target, headers: headers)
+                list.append(request)
+                return request
             }
-            Thread { Self.serve(connection, handler, note) }.start()
         }
     }
 
-    private static func serve(
-        _ connection: CInt, _ handler: Handler, _ note: (String, [String: String]) -> Request
-    ) {
+    private static func accept(_ listener: CInt, _ handler: @escaping Handler, _ log: Log) {
+        defer { close(listener) }
+        while true {
+            let connection = Glibc.accept(listener, nil, nil)
+            if connection < 0 { return }
+            Thread { serve(connection, handler, log) }.start()
+        }
+    }
+
+    private static func serve(_ connection: CInt, _ handler: Handler, _ log: Log) {
         defer { close(connection) }
         var pending: [UInt8] = []
         while let head = readHead(connection, &pending) {
@@ -122,7 +121,7 @@ public final class OddUpstream: @unchecked Sendable {
                     headers[parts[0].lowercased()] = parts[1].trimmingCharacters(in: .whitespaces)
                 }
             }
-            for step in handler(note(String(first[1]), headers)) {
+            for step in handler(log.note(String(first[1]), headers)) {
                 guard perform(step, connection) else { return }
             }
         }
