@@ -133,8 +133,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "CardTesting", "CardAPI", "CardCSV", "CardFeeds", "CardModel", "CardService",
-                "CardStore", "HTTPFront",
+                "CardTesting", "CardAPI", "CardBulk", "CardCSV", "CardFeeds", "CardModel",
+                "CardService", "CardStore", "ExpatKit", "HTTPFront", "JSONStream",
             ],
             path: "Tests/FuzzTargets", swiftSettings: settings),
         .testTarget(

@@ -1,4 +1,4 @@
-internal import CardModel
+package import CardModel
 
 // The body of a write: an object, or an array of objects, whose members are all strings. The whole
 // of it is read and checked before anything is queued. What makes it no JSON ends the reading; what
@@ -6,7 +6,7 @@ internal import CardModel
 // mistakes at once.
 
 /// What is wrong with an item of a write, or was left out of it.
-struct ItemProblem: Equatable {
+package struct ItemProblem: Equatable {
     /// The item's place in the request, from 0.
     let index: Int
     /// Nil when it is the item as a whole.
@@ -15,12 +15,12 @@ struct ItemProblem: Equatable {
 }
 
 /// The first of many problems, and how many there are.
-struct ItemProblems {
+package struct ItemProblems {
     /// More are counted only.
     static let listedMax = 100
 
-    private(set) var listed: [ItemProblem] = []
-    private(set) var count = 0
+    package private(set) var listed: [ItemProblem] = []
+    package private(set) var count = 0
 
     mutating func append(_ problem: @autoclosure () -> ItemProblem) {
         count += 1
@@ -29,18 +29,18 @@ struct ItemProblems {
 }
 
 /// Why a write is refused as a whole.
-enum EventsError: Error, Equatable {
+package enum EventsError: Error, Equatable {
     case malformed(String, offset: Int)
     case noItems
     case tooManyItems
 }
 
 /// Reads events, or the identities of events to void, into facts.
-struct EventReader {
+package struct EventReader {
     /// Items of a request, at most.
     static let countMax = 10_000
 
-    enum Purpose {
+    package enum Purpose {
         /// Events are added.
         case add
         /// Events are undone: an item is an identity.
@@ -88,9 +88,9 @@ struct EventReader {
     /// Timestamps further ahead of the clock than this are mostly typing errors.
     private static let futureToleranceSeconds: Int64 = 48 * 3_600
 
-    private(set) var facts: [CardFact] = []
+    package private(set) var facts: [CardFact] = []
     /// Why nothing may be written.
-    private(set) var problems = ItemProblems()
+    package private(set) var problems = ItemProblems()
     /// What was left out or mended.
     private(set) var warnings = ItemProblems()
     private var count = 0
@@ -107,7 +107,7 @@ struct EventReader {
     ///   - feed: whose events the client may report.
     ///   - region: where phones without a country code belong.
     ///   - nowSeconds: the time, in seconds since 1970.
-    init(_ purpose: Purpose, feed: ReportedFeed, region: PhoneRegion, nowSeconds: Int64) {
+    package init(_ purpose: Purpose, feed: ReportedFeed, region: PhoneRegion, nowSeconds: Int64) {
         self.purpose = purpose
         if case .only(let feed) = feed { onlyFeed = feed } else { onlyFeed = nil }
         self.feed = onlyFeed ?? Self.defaultFeed
@@ -115,7 +115,7 @@ struct EventReader {
         futureSeconds = nowSeconds + Self.futureToleranceSeconds
     }
 
-    mutating func read(_ text: Span<UInt8>) throws(EventsError) {
+    package mutating func read(_ text: Span<UInt8>) throws(EventsError) {
         var json = JSONReader(text)
         do {
             try readItems(&json)

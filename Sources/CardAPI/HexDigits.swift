@@ -1,9 +1,9 @@
 /// Bytes as hexadecimal digits, as cursors have them: safe in a query as they are.
-enum HexDigits {
+package enum HexDigits {
     /// No cursor of ours is longer.
-    private static let textCountMax = 1_024
+    package static let bytesMax = 512
 
-    static func text(_ bytes: [UInt8]) -> String {
+    package static func text(_ bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         return String(
             decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] },
@@ -11,8 +11,8 @@ enum HexDigits {
     }
 
     /// nil when the text is not pairs of lower-case digits.
-    static func bytes(_ text: Span<UInt8>) -> [UInt8]? {
-        guard text.count.isMultiple(of: 2), text.count <= textCountMax else { return nil }
+    package static func bytes(_ text: Span<UInt8>) -> [UInt8]? {
+        guard text.count.isMultiple(of: 2), text.count <= 2 * bytesMax else { return nil }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 2)
         for index in stride(from: 0, to: text.count, by: 2) {

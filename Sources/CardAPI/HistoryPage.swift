@@ -1,4 +1,4 @@
-internal import CardModel
+package import CardModel
 internal import HTTPFront
 
 /// A page of a card's events: `{"card_id","events":[…],"next"}`, in event order.
@@ -33,11 +33,11 @@ enum HistoryPage {
 
 /// Where a page of events ended: the identity of its last event, in hexadecimal digits. Clients
 /// pass it back as it is.
-struct EventCursor {
-    let identity: EventIdentity
+package struct EventCursor {
+    package let identity: EventIdentity
 
     /// Occurred at (4 bytes, big-endian), status, length of feed, feed, reference.
-    var text: String {
+    package var text: String {
         var bytes: [UInt8] = []
         withUnsafeBytes(of: identity.occurredAt.seconds.bigEndian) {
             bytes.append(contentsOf: $0)
@@ -54,7 +54,7 @@ struct EventCursor {
     }
 
     /// nil when the text is no cursor.
-    init?(_ text: Span<UInt8>) {
+    package init?(_ text: Span<UInt8>) {
         guard let bytes = HexDigits.bytes(text), bytes.count >= 7 else { return nil }
         let seconds = bytes[..<4].reduce(Int64(0)) { $0 << 8 | Int64($1) }
         let feedEnd = 6 + Int(bytes[5])

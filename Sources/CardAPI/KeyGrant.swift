@@ -1,4 +1,4 @@
-internal import CardModel
+package import CardModel
 internal import CardService
 internal import CardStore
 internal import Glibc
@@ -43,7 +43,7 @@ enum Admission: Equatable {
 }
 
 /// The feed that a request may report for.
-enum ReportedFeed: Equatable {
+package enum ReportedFeed: Equatable {
     case any
     case only(FeedID)
     /// The key that it is bound by has gone in this moment.

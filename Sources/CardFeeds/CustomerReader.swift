@@ -1,4 +1,4 @@
-internal import CardModel
+package import CardModel
 
 /// What a customer's record can say. The raw value is the name in the API, and where the record has
 /// it unless the feed says otherwise.
@@ -16,23 +16,23 @@ public enum CustomerField: String, CaseIterable, Sendable {
 
 /// Reads customers' records. Text and numbers are taken for each other where that cannot mean
 /// anything else; what cannot be read rejects the record, but for a phone, which never does.
-struct CustomerReader {
-    struct Reading {
+package struct CustomerReader {
+    package struct Reading {
         /// nil when the record is rejected.
-        var customer: Customer?
+        package var customer: Customer?
         /// Whom the record is about, if that can be read.
-        var id: CustomerID?
-        var problems: [RowProblem] = []
+        package var id: CustomerID?
+        package var problems: [RowProblem] = []
     }
 
     /// Places in each record that are asked for: those of all fields, one behind the other.
-    let places: [String]
+    package let places: [String]
     /// Where the places of each field are among them.
     private let ranges: [Range<Int>]
     private let phones: PhoneParser
     private let timestamps: TimestampParser
 
-    init(_ profile: FeedProfile) {
+    package init(_ profile: FeedProfile) {
         var places: [String] = []
         var ranges: [Range<Int>] = []
         for field in CustomerField.allCases {
@@ -62,7 +62,7 @@ struct CustomerReader {
         }
     }
 
-    func read(_ values: [[UInt8]?]) -> Reading {
+    package func read(_ values: [[UInt8]?]) -> Reading {
         var reading = Reading()
         do throws(Rejection) {
             let id = try id(Self.value(.customerID, values))

@@ -63,15 +63,16 @@ struct FileRun: ~Copyable {
             try self.note(note, at: line, origin, format)
             return
         }
+        let files = problemFiles
         for problem in problems(of: note) {
             let hidden = Self.hidden(problem, format)
             report.note(problem, line: line, origin, isReject: note.isReject)
             try Self.onFile { () throws(FileError) in
                 if note.isReject {
-                    try problemFiles.rejects.append(
+                    try files.rejects.append(
                         problem, origin, file, note.range, hiding: hidden)
                 } else {
-                    try problemFiles.warnings.append(
+                    try files.warnings.append(
                         problem, origin, file, note.range, hiding: hidden)
                 }
             }
@@ -83,6 +84,7 @@ struct FileRun: ~Copyable {
     mutating func note(
         _ note: RowNote, at line: Int, _ origin: RowOrigin, _ format: RowFormat?
     ) throws(FileLoadError) {
+        let files = problemFiles
         for problem in problems(of: note) {
             let noted = RowProblem(
                 code: problem.code, column: problem.column,
@@ -93,9 +95,9 @@ struct FileRun: ~Copyable {
             report.note(noted, line: line, origin, isReject: note.isReject)
             try Self.onFile { () throws(FileError) in
                 if note.isReject {
-                    try problemFiles.rejects.append(noted, origin, note.bytes, hiding: hidden)
+                    try files.rejects.append(noted, origin, note.bytes, hiding: hidden)
                 } else {
-                    try problemFiles.warnings.append(noted, origin, note.bytes, hiding: hidden)
+                    try files.warnings.append(noted, origin, note.bytes, hiding: hidden)
                 }
             }
         }

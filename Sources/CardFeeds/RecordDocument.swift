@@ -164,10 +164,15 @@ struct RecordDocument {
             }
         }
 
+        /// A longer value is none.
+        private static let valueBytesMax = 8_192
+
         private let records: [String]
         private let fields: [Path]
         private let valuePaths: [Path]
         private(set) var values: [String?]
+        /// Values whose element has come: of elements with one name the first counts.
+        private var hasValue: [Bool]
         /// All that are open; a name is without its prefix.
         private var open: [String] = []
         private var hasParent = false
@@ -178,13 +183,13 @@ struct RecordDocument {
         /// Places whose text the open element is.
         private var textFields: [[Int]] = []
         private var textValues: [[Int]] = []
-        private var collected: [Int: [UInt8]] = [:]
 
         init(records: String, fields: [String], values: [String]) {
             self.records = Path(records).elements
             self.fields = fields.map { Path($0) }
             valuePaths = values.map { Path($0) }
             self.values = [String?](repeating: nil, count: values.count)
+            hasValue = [Bool](repeating: false, count: values.count)
         }
 
         /// Why there can be no records.
@@ -201,10 +206,13 @@ struct RecordDocument {
             if open.elementsEqual(records.dropLast()) || records.count == 1 { hasParent = true }
             textValues.append(
                 valuePaths.indices.filter { index in
-                    guard valuePaths[index].elements == open else { return false }
-                    guard let wanted = valuePaths[index].attribute else { return true }
-                    values[index] = Self.value(wanted, attributes)
-                    return false
+                    guard valuePaths[index].elements == open, !hasValue[index] else {
+                        return false
+                    }
+                    let attribute = valuePaths[index].attribute
+                    values[index] = attribute.map { Self.value($0, attributes) } ?? ""
+                    hasValue[index] = values[index] != nil
+                    return attribute == nil
                 })
             if record == nil, open == records {
                 count += 1
@@ -249,9 +257,9 @@ struct RecordDocument {
         func text(_ bytes: UnsafeRawBufferPointer) {
             for index in textFields.last ?? [] { keep(Array(bytes)[...], index) }
             for index in textValues.last ?? [] {
-                let text = String(decoding: bytes, as: UTF8.self)
-                let value = (values[index] ?? "") + text
-                values[index] = value.utf8.count <= 8_192 ? value : nil
+                guard let value = values[index] else { continue }
+                let isTooLong = value.utf8.count + bytes.count > Self.valueBytesMax
+                values[index] = isTooLong ? nil : value + String(decoding: bytes, as: UTF8.self)
             }
         }
 

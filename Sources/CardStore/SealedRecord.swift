@@ -3,16 +3,16 @@ internal import LMDBKit
 
 /// A value with its checksum in front: u64 checksum over database, key and payload, then the
 /// payload, whose first byte is the version of its layout. What is kept about feeds has this form.
-struct SealedRecord: ~Escapable {
-    let checksum: UInt64
+package struct SealedRecord: ~Escapable {
+    package let checksum: UInt64
     /// Behind the version.
-    let payload: RawSpan
+    package let payload: RawSpan
 
     /// The layout that this program writes.
     private static let version: UInt8 = 1
     private static let headBytes = 9
 
-    static func seal(
+    package static func seal(
         _ payload: [UInt8], key: RawSpan, _ database: StoredDatabase
     ) -> [UInt8] {
         let versioned = [version] + payload
@@ -31,7 +31,7 @@ struct SealedRecord: ~Escapable {
     }
 
     @_lifetime(copy value)
-    static func verify(
+    package static func verify(
         _ value: RawSpan, key: RawSpan, _ database: StoredDatabase
     ) throws(RecordDamage) -> SealedRecord {
         guard value.byteCount >= headBytes else {

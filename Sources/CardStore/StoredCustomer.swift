@@ -1,4 +1,4 @@
-internal import CardModel
+package import CardModel
 
 /// Keys of `customers` and `customer_marks`. Both begin with the number of the set that the entry
 /// belongs to (8 bytes, big-endian); then comes the customer's ID, or a place in the set (8 bytes,
@@ -48,7 +48,7 @@ extension Customer {
     private static let dateFlag: UInt8 = 1
     private static let balanceFlag: UInt8 = 2
 
-    var payload: [UInt8] {
+    package var payload: [UInt8] {
         var bytes: [UInt8] = []
         bytes.append(
             (dateOfBirth == nil ? 0 : Self.dateFlag)
@@ -66,7 +66,7 @@ extension Customer {
     }
 
     /// nil when the payload is not one.
-    init?(_ id: CustomerID, payload: RawSpan) {
+    package init?(_ id: CustomerID, payload: RawSpan) {
         var reader = RecordReader(payload)
         guard let flags = reader.integer(UInt8.self), flags <= 3,
             let firstCount = reader.integer(UInt8.self),

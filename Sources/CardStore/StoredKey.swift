@@ -87,10 +87,10 @@ public struct StoredKey: Equatable, Sendable {
 ///
 /// Layout 0 is what was written before keys had roles: the name follows the layout's byte, which is
 /// the highest of a u64 there and so 0. Such a key could do everything, and is read as an admin's.
-enum APIKeyRecord {
+package enum APIKeyRecord {
     private static let layout: UInt64 = 1
 
-    static func encode(_ key: StoredKey) -> [UInt8] {
+    package static func encode(_ key: StoredKey) -> [UInt8] {
         var payload: [UInt8] = []
         payload.append(littleEndian: key.createdAt | layout << 56)
         payload.append(key.role.code)
@@ -106,7 +106,7 @@ enum APIKeyRecord {
         return bytes + payload
     }
 
-    static func decode(
+    package static func decode(
         _ value: RawSpan, hash: RawSpan
     ) throws(RecordDamage) -> (key: StoredKey, checksum: UInt64) {
         var reader = RecordReader(value)

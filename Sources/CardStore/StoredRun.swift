@@ -144,7 +144,7 @@ public struct SourceMark: Equatable, Sendable {
 // MARK: - Layout
 
 extension StoredRun {
-    var payload: [UInt8] {
+    package var payload: [UInt8] {
         var bytes: [UInt8] = [state.rawValue, way.rawValue, hasFilesToClear ? 1 : 0]
         bytes.append(text: feed)
         bytes.append(text: source)
@@ -173,7 +173,7 @@ extension StoredRun {
         return bytes
     }
 
-    init?(id: UInt64, payload: RawSpan) {
+    package init?(id: UInt64, payload: RawSpan) {
         var reader = RecordReader(payload)
         guard let state = reader.integer(UInt8.self).flatMap(State.init),
             let way = reader.integer(UInt8.self).flatMap(Way.init),
@@ -224,13 +224,13 @@ extension StoredRun {
 }
 
 extension RejectsFile {
-    var payload: [UInt8] {
+    package var payload: [UInt8] {
         var bytes = [kind.rawValue]
         bytes.append(text: name)
         return bytes
     }
 
-    init?(payload: RawSpan) {
+    package init?(payload: RawSpan) {
         var reader = RecordReader(payload)
         guard let kind = reader.integer(UInt8.self).flatMap(Kind.init), let name = reader.text(),
             reader.isAtEnd
@@ -240,7 +240,7 @@ extension RejectsFile {
 }
 
 extension SourceMark {
-    var payload: [UInt8] {
+    package var payload: [UInt8] {
         var bytes: [UInt8] = []
         bytes.append(text: place)
         bytes.append(littleEndian: Int64(sizeBytes))
@@ -250,7 +250,7 @@ extension SourceMark {
         return bytes
     }
 
-    init?(payload: RawSpan) {
+    package init?(payload: RawSpan) {
         var reader = RecordReader(payload)
         guard let place = reader.text(), let sizeBytes = reader.integer(Int64.self),
             let modifiedAt = reader.integer(Int64.self), let entityTag = reader.text(),

@@ -17,9 +17,18 @@ public struct FuzzTarget: Sendable {
         FuzzTarget(name: "card-id", run: CardIDTarget.run),
         FuzzTarget(name: "query", run: QueryTarget.run),
         FuzzTarget(name: "request", run: RequestTarget.run),
+        FuzzTarget(name: "cursor", run: CursorTarget.run),
+        FuzzTarget(name: "events", run: EventsTarget.run),
+        FuzzTarget(name: "json-text", run: JSONTextTarget.run),
         FuzzTarget(name: "configuration", run: ConfigurationTarget.run),
+        FuzzTarget(name: "json", run: JSONTarget.run),
+        FuzzTarget(name: "xml", run: XMLTarget.run),
+        FuzzTarget(name: "feed", run: FeedTarget.run),
+        FuzzTarget(name: "customers", run: CustomersTarget.run),
         FuzzTarget(name: "record", run: RecordTarget.run),
         FuzzTarget(name: "meta", run: MetaTarget.run),
+        FuzzTarget(name: "key", run: KeyTarget.run),
+        FuzzTarget(name: "sealed", run: SealedTarget.run),
     ]
 
     public static func named(_ name: String) -> FuzzTarget? {
