@@ -1,8 +1,7 @@
 import Foundation
 import Testing
 
-// What threads of a test share. All of it stands upon pthread's locks, which ThreadSanitizer knows;
-// it does not see what Swift's Mutex and Dispatch's semaphores put in order.
+// What threads of a test share. All of it stands upon pthread's locks, which ThreadSanitizer knows.
 
 /// Runs `body` on threads of its own, and waits for all of them.
 func runThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
@@ -50,16 +49,4 @@ final class Findings: @unchecked Sendable {
     }
 
     var all: [String] { lock.withLock { found.sorted() } }
-}
-
-/// Writers' turns, as ThreadSanitizer sees them: under it, a lock around the index's own; otherwise
-/// nothing, so that the index's own is what is tested.
-struct VisibleTurns: Sendable {
-    private static let isNeeded =
-        ProcessInfo.processInfo.environment["CARDSTATUS_THREAD_SANITIZER"] == "1"
-    private let lock = NSLock()
-
-    func callAsFunction<R>(_ body: () throws -> R) rethrows -> R {
-        Self.isNeeded ? try lock.withLock(body) : try body()
-    }
 }
