@@ -11,11 +11,11 @@ struct RecordSet: ~Copyable {
         var used: Int
     }
 
-    private let pool: BlockPool
-    private var ranges: [[Block]]
     /// Where the next record of each range goes, and how much room is there.
     private let ends: UnsafeMutablePointer<UnsafeMutableRawPointer?>
     private let room: UnsafeMutablePointer<Int>
+    private let pool: BlockPool
+    private var ranges: [[Block]]
     /// Full blocks in memory, oldest first: those to write out when memory is short.
     private var fullBlocks: [(range: Int, index: Int)] = []
     private var firstFull = 0

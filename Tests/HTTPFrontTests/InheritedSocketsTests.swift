@@ -3,10 +3,17 @@ import Testing
 
 @testable import HTTPFront
 
-/// Descriptors handed over by a supervisor. They lie at 700 and above here, since a test has its
-/// own files at 3; the suite is serial because all tests use the same numbers.
+/// Descriptors handed over by a supervisor. They lie where the system gives none here, which gives
+/// the lowest that is free, since other tests have thousands of their own; the suite is serial
+/// because all tests use the same numbers.
 @Suite(.serialized) struct InheritedSocketsTests {
-    private static let first: Int32 = 700
+    private static let first: Int32 = {
+        var limit = rlimit()
+        let code = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        precondition(code == 0, "getrlimit failed with \(errno)")
+        // The kernel's table of descriptors is as long as the highest.
+        return Int32(min(limit.rlim_cur, 20_000)) - 16
+    }()
     private static let pid: Int32 = 4_711
 
     /// Puts descriptors where a supervisor would; closes them, but for those that a server took.
