@@ -92,7 +92,7 @@ public struct BulkLoad {
         return try store.statistics().events
     }
 
-    private func error(_ error: any Error) -> BulkError {
+    func error(_ error: any Error) -> BulkError {
         if let failure = error as? NewDataFile.Failure {
             if failure.call == "map" {
                 return .store(

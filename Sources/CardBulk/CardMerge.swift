@@ -14,8 +14,8 @@ struct CardChange {
 ///
 /// A card that is new to the store, whose facts are few and all of different events or the same
 /// byte for byte, is put together from the packed events as they are: a history within its limit is
-/// its events in their order, nothing else. Every other card goes through `CardHistory`. A test
-/// holds that both give the same.
+/// its events in their order, nothing else. Every other card goes through `CardHistory`, and so
+/// does one of whose facts any is erased. A test holds that both give the same.
 struct CardMerge: ~Copyable {
     private static let packedEventsMax = 16
 
@@ -29,6 +29,7 @@ struct CardMerge: ~Copyable {
     private(set) var addedTimes: [Time] = []
     private(set) var removedTimes: [Time] = []
     private let order: UnsafeMutablePointer<PackedEvent>
+    private let erasures: ErasureList?
     private let seed = StoredDatabase.cards.nameHash
 
     struct Time {
@@ -37,7 +38,9 @@ struct CardMerge: ~Copyable {
         let hash: UInt64
     }
 
-    init(files: Int) {
+    /// - Parameter erasures: what may not come in.
+    init(files: Int, erasures: ErasureList?) {
+        self.erasures = erasures
         counts = Array(repeating: CommitCounts(), count: files)
         record = .allocate(byteCount: Self.packedEventsMax * Record.bytesMax, alignment: 16)
         order = .allocate(capacity: Self.packedEventsMax)
@@ -55,8 +58,18 @@ struct CardMerge: ~Copyable {
         addedTimes.removeAll(keepingCapacity: true)
         removedTimes.removeAll(keepingCapacity: true)
         change = CardChange()
-        if old == nil, facts.count <= Self.packedEventsMax, mergePacked(facts) { return true }
+        if old == nil, facts.count <= Self.packedEventsMax, !hasErased(facts), mergePacked(facts) {
+            return true
+        }
         return mergeHistory(facts, into: old ?? CardHistory())
+    }
+
+    /// Whether any of the facts has what is erased. Costs nothing where nothing ever was.
+    private func hasErased(_ facts: UnsafeBufferPointer<RecordSorter.Item>) -> Bool {
+        guard let erasures else { return false }
+        return facts.contains { item in
+            PhoneNumber(digits: FactRecord.event(item.record).phone).map(erasures.covers) ?? false
+        }
     }
 
     // MARK: Packed
@@ -142,7 +155,8 @@ struct CardMerge: ~Copyable {
     ) -> Bool {
         var history = old
         for item in facts {
-            let outcome = history.merge(FactRecord.event(item.record).event)
+            let event = FactRecord.event(item.record).event
+            let outcome = history.merge(erasures?.applied(to: event) ?? event)
             counts[FactRecord.file(item.record)].count(outcome)
         }
         guard history != old else { return false }

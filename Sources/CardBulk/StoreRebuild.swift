@@ -47,14 +47,40 @@ struct StoreRebuild {
         try work.run("indexing", threads: threads, onProgress) { try work.mergeIndexes($0) }
         clock.end("sort and write indexes")
         onProgress(BulkProgress(phase: "syncing", share: 0))
-        let id = try file.finish(
-            try work.trees(), after: old.transactionID, mapSizeBytes: load.mapSizeBytes)
+        let id = try finish(work)
         clock.end("sync")
         try lock.announce(transactionID: id)
         try file.publish()
         clock.end("publish")
         report.phases = clock.phases
         return report
+    }
+
+    /// Writes what the store holds anew, without new facts. What it once held is in no page of the
+    /// new file.
+    func compact(
+        _ lock: consuming EnvironmentLock, _ onProgress: (BulkProgress) -> Void
+    ) throws {
+        let old = try OldStore(directory: load.directory, mapSizeBytes: load.mapSizeBytes)
+        // The new file is no larger than the old one, also where that has no room for new events.
+        let file = try NewDataFile(directory: load.directory, limitBytes: load.mapSizeBytes)
+        let facts = BulkFacts(
+            sample: BulkFacts.Sample(), inputBytes: 0, memoryBytes: BulkFacts.memoryBytesMin,
+            directory: load.directory)
+        let work = RebuildWork(old: old, file: file, facts: facts, files: 0)
+        try work.run("merging", threads: 1, onProgress) { try work.mergeCards($0) }
+        try work.run("indexing", threads: load.threads, onProgress) { try work.mergeIndexes($0) }
+        onProgress(BulkProgress(phase: "syncing", share: 0))
+        let id = try finish(work)
+        FailPoint.beforeReplace.pass()
+        try lock.announce(transactionID: id)
+        try file.publish()
+        FailPoint.afterReplace.pass()
+    }
+
+    private func finish(_ work: RebuildWork) throws -> Int {
+        try work.file.finish(
+            try work.trees(), after: work.old.transactionID, mapSizeBytes: load.mapSizeBytes)
     }
 }
 
@@ -65,13 +91,14 @@ final class OldStore: Sendable {
     let names: [String: Database]
     let totals: [StoredDatabase: DatabaseTotals]
     let sequence: UInt64
+    let erasures: ErasureList?
 
     init(directory: String, mapSizeBytes: Int) throws {
         environment = try Environment(
             path: directory, options: .init(mapSizeBytes: mapSizeBytes, isLockedByCaller: true))
         var names: [String: Database] = [:]
         var totals: [StoredDatabase: DatabaseTotals] = [:]
-        (transactionID, sequence) = try environment.read { transaction in
+        (transactionID, sequence, erasures) = try environment.read { transaction in
             for database in StoredDatabase.allCases {
                 guard let found = try transaction.openDatabase(database.rawValue) else {
                     throw StoreError.damaged(
@@ -79,14 +106,16 @@ final class OldStore: Sendable {
                 }
                 names[database.rawValue] = found
             }
-            guard let meta = names[StoredDatabase.meta.rawValue] else {
-                preconditionFailure("all databases were found")
-            }
+            guard let meta = names[StoredDatabase.meta.rawValue],
+                let erasures = names[StoredDatabase.erasures.rawValue]
+            else { preconditionFailure("all databases were found") }
             for database in StoredDatabase.totalled {
                 totals[database] = try DatabaseTotals(reading: database, transaction, meta)
             }
             let sequence = try MetaValue.read(MetaValue.sequence, transaction, meta)[0]
-            return (transaction.id, sequence)
+            let list = try StoredErasure.list(
+                totals[.erasures] ?? .init(), transaction, erasures: erasures, meta: meta)
+            return (transaction.id, sequence, list)
         }
         self.names = names
         self.totals = totals
@@ -228,7 +257,7 @@ final class RebuildWork: @unchecked Sendable {
     func mergeCards(_ thread: Int) throws {
         var pages = PageWriter(file)
         var sorter = RecordSorter()
-        var merge = CardMerge(files: files)
+        var merge = CardMerge(files: files, erasures: old.erasures)
         var phones = RecordSet(pool, ranges: phoneRanges.count)
         var times = RecordSet(pool, ranges: timeRanges.count)
         var totals = DatabaseTotals()

@@ -168,6 +168,7 @@ final class CustomerReading: RunReading {
         if counts.kept > 0 {
             parts.append("\(counts.kept) rejected and left as they were")
         }
+        if counts.erased > 0 { parts.append("\(counts.erased) erased and left out") }
         if counts.repeated > 0 { parts.append("\(counts.repeated) sent again") }
         return "customers: \(parts.joined(separator: ", "))"
     }

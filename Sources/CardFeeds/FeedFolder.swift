@@ -21,6 +21,11 @@ struct FeedFolder: Sendable {
         self.path = path
     }
 
+    /// Whether a folder, with a slash at its end, is one where files go that were read.
+    static func isArchive(_ folder: String) -> Bool {
+        folder.hasSuffix("/\(doneName)/") || folder.hasSuffix("/\(failedName)/")
+    }
+
     /// A file as it was seen.
     typealias File = StoredRun.File
 
@@ -116,6 +121,15 @@ extension FeedSet {
                 return false
             }
         }
+    }
+
+    /// The folders of feeds that are not in the data directory, in order.
+    public func folders(outside dataDirectory: String) -> [String] {
+        let folders = profiles.compactMap { profile -> String? in
+            guard case .folder(let rule) = profile.source else { return nil }
+            return FeedFolder(rule, dataDirectory: dataDirectory).path
+        }
+        return Set(folders.filter { !$0.hasPrefix(dataDirectory + "/") }).sorted()
     }
 
     /// The feeds that take files from a folder.

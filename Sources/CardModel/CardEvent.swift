@@ -50,17 +50,28 @@ public struct EventIdentity: Hashable, Comparable, Sendable {
     }
 }
 
-/// Everything said so far about one event of a card: what the rows with its identity gave, and
-/// whether it was voided.
+/// Everything said so far about one event of a card: what the rows with its identity gave, whether
+/// it was voided, and whether a phone that was said of it was erased.
 ///
 /// Two values with one identity merge to their least upper bound: void beats not void, a phone
-/// beats none, and the greater phone and comment win. That merge is commutative, associative and
-/// idempotent, which is why order and repetition do not matter.
+/// beats none, and the greater phone and comment win; erased beats any phone and comment. That
+/// merge is commutative, associative and idempotent, which is why order and repetition do not
+/// matter.
 public struct CardEvent: Hashable, Sendable {
+    /// The different phones that one event can have been said with. More of them erase it: what
+    /// could not be remembered could not be erased later.
+    public static let phonesMax = 64
+
     public let identity: EventIdentity
     public internal(set) var isVoid: Bool
     public internal(set) var phone: PhoneNumber?
     public internal(set) var comment: EventText
+    /// The lesser phones that the event was said with, in ascending order; mostly there are none.
+    /// Nobody is shown them. They are kept so that erasing one of them erases the event, as it
+    /// would have had the erasure come first.
+    public internal(set) var otherPhones: [PhoneNumber]
+    /// Whether a phone of the event was erased: then it has none, and no comment, for good.
+    public internal(set) var isErased: Bool
 
     public init(
         identity: EventIdentity, phone: PhoneNumber? = nil, comment: EventText = .empty,
@@ -70,7 +81,30 @@ public struct CardEvent: Hashable, Sendable {
         self.phone = phone
         self.comment = comment
         self.isVoid = isVoid
+        otherPhones = []
+        isErased = false
     }
+
+    /// The event as it was kept; nil when no event can have been kept so.
+    public init?(
+        restoring identity: EventIdentity, phone: PhoneNumber?, otherPhones: [PhoneNumber],
+        comment: EventText, isVoid: Bool, isErased: Bool
+    ) {
+        self.init(identity: identity, phone: phone, comment: comment, isVoid: isVoid)
+        if isErased, phone != nil || !otherPhones.isEmpty || comment != .empty { return nil }
+        guard otherPhones.count < Self.phonesMax else { return nil }
+        if let last = otherPhones.last {
+            guard let phone, last < phone,
+                zip(otherPhones, otherPhones.dropFirst()).allSatisfy({ $0 < $1 })
+            else { return nil }
+        }
+        self.otherPhones = otherPhones
+        self.isErased = isErased
+    }
+
+    /// Whether it has a phone, or had one that was erased: what decides which events are kept, so
+    /// that an erasure changes nothing of that.
+    var bearsPhone: Bool { phone != nil || isErased }
 
     /// Undoes the event of that identity, whether it came before or comes later.
     public static func void(_ identity: EventIdentity) -> CardEvent {
@@ -81,10 +115,32 @@ public struct CardEvent: Hashable, Sendable {
     mutating func merge(_ other: CardEvent) {
         precondition(identity == other.identity, "only events with one identity merge")
         isVoid = isVoid || other.isVoid
-        if let theirs = other.phone {
-            phone = phone.map { max($0, theirs) } ?? theirs
+        if isErased || other.isErased {
+            erase()
+            return
         }
+        mergePhones(other)
         comment = max(comment, other.comment)
+        if otherPhones.count >= Self.phonesMax { erase() }
+    }
+
+    private mutating func mergePhones(_ other: CardEvent) {
+        guard let theirs = other.phone else { return }
+        guard let mine = phone else {
+            (phone, otherPhones) = (theirs, other.otherPhones)
+            return
+        }
+        if theirs == mine, other.otherPhones.isEmpty { return }
+        otherPhones = Set(otherPhones + other.otherPhones + [mine, theirs]).sorted()
+        phone = otherPhones.removeLast()
+    }
+
+    /// Takes away what may be a person's.
+    mutating func erase() {
+        isErased = true
+        phone = nil
+        otherPhones = []
+        comment = .empty
     }
 }
 

@@ -14,6 +14,10 @@
 /// **Why the phone event has no comment.** Its comment may have been forgotten when it left the
 /// window for want of a phone, so keeping it would let the order of arrival show.
 ///
+/// **Erasures.** An event whose phone was erased has no phone and no comment, and nothing that is
+/// said later gives it one. It still counts as one with a phone where it is decided what is kept:
+/// else an erasure would call for events that were forgotten long ago.
+///
 /// **Why this is a function of the set.** The window is the greatest n of a union, the phone
 /// event a greatest element, the tombstones the greatest n of a union above a bound that only
 /// rises; each can be computed from parts, in any order. A property test holds all of it.
@@ -84,6 +88,16 @@ public struct CardHistory: Hashable, Sendable {
         return events == before ? .beyondLimit : .changed(forgotten: forgotten)
     }
 
+    /// Erases the events that were said with a phone of the list, and says how many that were.
+    public mutating func erase(_ list: ErasureList) -> Int {
+        var count = 0
+        for index in events.indices where list.covers(events[index]) {
+            events[index].erase()
+            count += 1
+        }
+        return count
+    }
+
     /// The first index whose identity is not less than `identity`.
     private func firstIndex(notBefore identity: EventIdentity) -> Int {
         var lower = 0
@@ -103,7 +117,7 @@ public struct CardHistory: Hashable, Sendable {
     private mutating func settle() -> Int {
         guard events.count > limit else { return 0 }
         let windowStart = events.count - limit
-        let phoneIndex = events.lastIndex { $0.phone != nil }
+        let phoneIndex = events.lastIndex(where: \.bearsPhone)
         var kept: [CardEvent] = []
         if phoneIndex.map({ $0 < windowStart }) ?? true {
             let tombstones = events[((phoneIndex ?? -1) + 1)..<windowStart]

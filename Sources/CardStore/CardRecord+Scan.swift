@@ -21,6 +21,9 @@ package struct CardExpectation {
 /// `EventIdentity.stableHash`; tests hold them against each other.
 package struct CardRecordScan: ~Copyable {
     private static let eventHeadSize = 10
+    private static let knownFlags =
+        CardRecord.voidFlag | CardRecord.phoneFlag | CardRecord.otherPhonesFlag
+        | CardRecord.erasedFlag
     private let cardsSeed = StoredDatabase.cards.nameHash
     private let phonesSeed = StoredDatabase.phones.nameHash
     private let timesSeed = StoredDatabase.times.nameHash
@@ -95,13 +98,21 @@ package struct CardRecordScan: ~Copyable {
         let referenceCount = Int(value[start + 7])
         let commentCount = Int(integer(value, start + 8) as UInt16)
         guard Timestamp(seconds: Int64(seconds)) != nil, CardStatus(rawValue: status) != nil,
-            flags <= 3, (1...FeedID.maxCount).contains(feedCount)
+            flags & ~knownFlags == 0, (1...FeedID.maxCount).contains(feedCount)
         else { return nil }
+        // What is erased has neither phone nor comment.
+        guard flags & CardRecord.erasedFlag == 0 || (flags & 2 == 0 && commentCount == 0) else {
+            return nil
+        }
         let feedStart = start + eventHeadSize + (flags & 2 == 0 ? 0 : 8)
-        let end = feedStart + feedCount + referenceCount + commentCount
+        var end = feedStart + feedCount + referenceCount + commentCount
         guard end <= value.count else { return nil }
         let phone: UInt64 = flags & 2 == 0 ? 0 : integer(value, start + eventHeadSize)
         guard flags & 2 == 0 || PhoneNumber(digits: phone) != nil else { return nil }
+        if flags & CardRecord.otherPhonesFlag != 0 {
+            guard let phonesEnd = otherPhones(value, end, below: phone) else { return nil }
+            end = phonesEnd
+        }
         let referenceStart = feedStart + feedCount
         let feed = UnsafeRawBufferPointer(rebasing: value[feedStart..<referenceStart])
         for byte in feed {
@@ -117,6 +128,24 @@ package struct CardRecordScan: ~Copyable {
             reference: UnsafeRawBufferPointer(
                 rebasing: value[referenceStart..<(referenceStart + referenceCount)]),
             end: end)
+    }
+
+    /// Where the other phones behind a comment end: they ascend up to the event's own.
+    private static func otherPhones(
+        _ value: UnsafeRawBufferPointer, _ start: Int, below phone: UInt64
+    ) -> Int? {
+        guard start < value.count, (1..<CardEvent.phonesMax).contains(Int(value[start])) else {
+            return nil
+        }
+        let end = start + 1 + 8 * Int(value[start])
+        guard end <= value.count else { return nil }
+        var last: UInt64 = 0
+        for place in stride(from: start + 1, to: end, by: 8) {
+            let other: UInt64 = integer(value, place)
+            guard other > last, other < phone else { return nil }
+            last = other
+        }
+        return end
     }
 
     /// The order of `EventIdentity`.

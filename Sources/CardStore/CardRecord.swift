@@ -16,12 +16,14 @@ package import CardModel
 ///           28  u32  state: offset of its event from the value's first byte
 ///     event  0  u32  occurred at, seconds since 1970
 ///            4  u8   status
-///            5  u8   flags: 1 void, 2 has a phone
+///            5  u8   flags: 1 void, 2 has a phone, 4 has other phones, 8 erased
 ///            6  u8   bytes of feed
 ///            7  u8   bytes of reference
 ///            8  u16  bytes of comment
 ///           10  u64  phone, only when flagged
 ///                    feed, reference, comment
+///               u8   how many other phones, only when flagged
+///               u64  each of them, ascending
 ///
 /// Without a state, the fields of the state are 0. The encoding of a history is unique, so equal
 /// sets of events have equal bytes. Encoder, `withView` and `history` change together, and with a
@@ -31,6 +33,8 @@ package struct CardRecord: ~Escapable, ~Copyable {
     package static let layoutVersion: UInt8 = 1
     package static let voidFlag: UInt8 = 1
     package static let phoneFlag: UInt8 = 2
+    package static let otherPhonesFlag: UInt8 = 4
+    package static let erasedFlag: UInt8 = 8
 
     private let bytes: RawSpan
 
@@ -97,7 +101,8 @@ package struct CardRecord: ~Escapable, ~Copyable {
             let start = reader.offset
             guard let head = EventHead(&reader),
                 let texts = reader.span(count: head.feedCount + head.referenceCount),
-                reader.span(count: head.commentCount) != nil
+                reader.span(count: head.commentCount) != nil,
+                Self.otherPhones(&reader, head) != nil
             else { throw Self.unreadable(event: index, of: eventCount) }
             // Events ascend.
             if head.occurredAt > occurredAt { return nil }
@@ -171,7 +176,9 @@ package struct CardRecord: ~Escapable, ~Copyable {
         bytes.append(littleEndian: event.identity.occurredAt.seconds)
         bytes.append(event.identity.status.rawValue)
         bytes.append(
-            (event.isVoid ? voidFlag : 0) | (event.phone == nil ? 0 : phoneFlag))
+            (event.isVoid ? voidFlag : 0) | (event.phone == nil ? 0 : phoneFlag)
+                | (event.otherPhones.isEmpty ? 0 : otherPhonesFlag)
+                | (event.isErased ? erasedFlag : 0))
         bytes.append(UInt8(event.identity.feed.count))
         bytes.append(UInt8(event.identity.reference.bytes.count))
         bytes.append(littleEndian: UInt16(event.comment.bytes.count))
@@ -179,6 +186,9 @@ package struct CardRecord: ~Escapable, ~Copyable {
         event.identity.feed.append(to: &bytes)
         bytes.append(contentsOf: event.identity.reference.bytes)
         bytes.append(contentsOf: event.comment.bytes)
+        guard !event.otherPhones.isEmpty else { return }
+        bytes.append(UInt8(event.otherPhones.count))
+        for phone in event.otherPhones { bytes.append(littleEndian: phone.digits) }
     }
 
     /// The checksum that a record with these bytes should carry.
@@ -192,6 +202,8 @@ package struct CardRecord: ~Escapable, ~Copyable {
         let occurredAt: Timestamp
         let status: CardStatus
         let isVoid: Bool
+        let isErased: Bool
+        let hasOtherPhones: Bool
         let phone: PhoneNumber?
         let feedCount: Int
         let referenceCount: Int
@@ -209,6 +221,8 @@ package struct CardRecord: ~Escapable, ~Copyable {
             self.occurredAt = occurredAt
             self.status = status
             self.isVoid = flags & CardRecord.voidFlag != 0
+            self.isErased = flags & CardRecord.erasedFlag != 0
+            self.hasOtherPhones = flags & CardRecord.otherPhonesFlag != 0
             self.feedCount = Int(feedCount)
             self.referenceCount = Int(referenceCount)
             self.commentCount = Int(commentCount)
@@ -262,13 +276,48 @@ package struct CardRecord: ~Escapable, ~Copyable {
         guard let head = EventHead(&reader),
             let feedText = reader.span(count: head.feedCount), let feed = FeedID(feedText),
             let reference = reader.span(count: head.referenceCount)?.copied,
-            let comment = reader.span(count: head.commentCount)?.copied
+            let comment = reader.span(count: head.commentCount)?.copied,
+            let otherPhones = otherPhones(&reader, head)
         else { return nil }
         return CardEvent(
-            identity: EventIdentity(
+            restoring: EventIdentity(
                 occurredAt: head.occurredAt, status: head.status, feed: feed,
                 reference: EventText(unchecked: reference)),
-            phone: head.phone, comment: EventText(unchecked: comment), isVoid: head.isVoid)
+            phone: head.phone, otherPhones: otherPhones, comment: EventText(unchecked: comment),
+            isVoid: head.isVoid, isErased: head.isErased)
+    }
+
+    /// What lies behind an event's comment; nil when it is cut short.
+    private static func otherPhones(
+        _ reader: inout RecordReader, _ head: EventHead
+    ) -> [PhoneNumber]? {
+        guard head.hasOtherPhones else { return [] }
+        guard let count = reader.integer(UInt8.self), count > 0 else { return nil }
+        var phones: [PhoneNumber] = []
+        for _ in 0..<count {
+            guard let digits = reader.integer(UInt64.self),
+                let phone = PhoneNumber(digits: digits)
+            else { return nil }
+            phones.append(phone)
+        }
+        return phones
+    }
+
+    // MARK: Erasure
+
+    /// Whether an event was said with a phone of the list. Decodes nothing but phones.
+    func isCovered(by list: ErasureList) throws(RecordDamage) -> Bool {
+        var reader = RecordReader(bytes, from: Self.headSize)
+        for index in 0..<eventCount {
+            guard let head = EventHead(&reader),
+                reader.span(count: head.feedCount + head.referenceCount + head.commentCount) != nil,
+                let others = Self.otherPhones(&reader, head)
+            else { throw Self.unreadable(event: index, of: eventCount) }
+            if let phone = head.phone, list.covers(phone) || others.contains(where: list.covers) {
+                return true
+            }
+        }
+        return false
     }
 }
 

@@ -36,8 +36,9 @@ public struct CheckReport: Sendable {
     public internal(set) var runs = 0
     /// Also those of a set that was not finished.
     public internal(set) var customers = 0
-    /// Every problem: of cards, phones, times, changes, keys, runs, rejects, sources and customers,
-    /// each in the order of the entries.
+    public internal(set) var erasures = 0
+    /// Every problem: of cards, phones, times, changes, keys, runs, rejects, sources, customers and
+    /// erasures, each in the order of the entries.
     public internal(set) var findings: [CheckFinding] = []
     /// What would have to be done about them.
     var needs = RepairNeeds()
@@ -332,6 +333,7 @@ private struct OpenCheck {
         if try metaValue(MetaValue.lastRun, transaction) == nil { report.needs.meta = true }
         for database in StoredDatabase.sealed { try checkSealed(database, transaction) }
         try checkCustomers(transaction)
+        try checkErasures(transaction)
         compare(found[.times] ?? .init(), with: expected[.times] ?? .init(), in: .times)
         report.needs.times = wrongTimes || found[.times] ?? .init() != expected[.times] ?? .init()
         for database in StoredDatabase.totalled {
@@ -490,6 +492,19 @@ private struct OpenCheck {
             note(StoredDatabase(rawValue: database) ?? .customers, what)
         }
         report.needs.customers = true
+    }
+
+    /// Without their key, erasures say nothing.
+    private mutating func checkErasures(_ transaction: borrowing ReadTransaction) throws {
+        if try metaValue(MetaValue.erasuresApplied, transaction) == nil { report.needs.meta = true }
+        report.erasures = try transaction.entryCount(of: store.databases.erasures)
+        guard report.erasures > 0 else { return }
+        do {
+            _ = try StoredErasure.key(transaction, store.databases.meta)
+        } catch StoreError.damaged(_, let what) {
+            note(.meta, what)
+            report.needs.erasureKey = true
+        }
     }
 
     private mutating func compare(

@@ -54,7 +54,7 @@ extension CardStore {
         let hasNewEvents = submissions.contains { $0.contains { !$0.event.isVoid } }
         if hasNewEvents { try checkRoomForNewEvents() }
         let result = try write { transaction in
-            var commit = try OpenCommit(transaction, databases)
+            var commit = try OpenCommit(transaction, self)
             for facts in submissions {
                 try commit.apply(facts, &transaction)
             }
@@ -90,19 +90,22 @@ extension CardStore {
 }
 
 /// A commit in the making: the totals as they will be, and the cards that changed.
-private struct OpenCommit {
+struct OpenCommit {
     private let databases: CardStore.Databases
+    /// What must not come in; nil when nothing was ever erased.
+    private let erasures: ErasureList?
     private var totals: [StoredDatabase: DatabaseTotals] = [:]
     private let oldTotals: [StoredDatabase: DatabaseTotals]
     private var sequence: UInt64
     private var result = CommitResult()
 
-    init(_ transaction: borrowing WriteTransaction, _ databases: CardStore.Databases) throws {
-        self.databases = databases
+    init(_ transaction: borrowing WriteTransaction, _ store: CardStore) throws {
+        databases = store.databases
         for database in StoredDatabase.totalled {
             totals[database] = try DatabaseTotals(reading: database, transaction, databases.meta)
         }
         oldTotals = totals
+        erasures = try store.erasureList(totals[.erasures] ?? .init(), transaction)
         sequence = try MetaValue.read(MetaValue.sequence, transaction, databases.meta)[0]
     }
 
@@ -129,6 +132,27 @@ private struct OpenCommit {
         _ outcomes: inout [CardHistory.Outcome],
         _ transaction: inout WriteTransaction
     ) throws {
+        let erasures = self.erasures
+        try change(card, &transaction) { history in
+            for fact in facts {
+                let event = erasures?.applied(to: fact.event) ?? fact.event
+                outcomes.append(history.merge(event))
+            }
+        }
+    }
+
+    /// Erases a card's events as the list says, and gives their number.
+    mutating func erase(_ card: CardID, _ transaction: inout WriteTransaction) throws -> Int {
+        guard let erasures else { return 0 }
+        var count = 0
+        try change(card, &transaction) { count = $0.erase(erasures) }
+        return count
+    }
+
+    /// Writes a card's record and what goes with it anew, if `body` changes its history.
+    private mutating func change(
+        _ card: CardID, _ transaction: inout WriteTransaction, _ body: (inout CardHistory) -> Void
+    ) throws {
         let key = card.bytes
         var history = CardHistory()
         var oldChecksum: UInt64?
@@ -142,9 +166,7 @@ private struct OpenCommit {
             }
         }
         let old = history
-        for fact in facts {
-            outcomes.append(history.merge(fact.event))
-        }
+        body(&history)
         guard history != old else { return }
 
         let record = CardRecord.encode(history, key: key.span.bytes)

@@ -24,6 +24,8 @@ public struct CustomerCounts: Equatable, Sendable {
     public var repeated = 0
     /// Taken over from the set that is shown.
     public var kept = 0
+    /// Left out, because they were erased.
+    public var erased = 0
     /// That are in the set that was shown and not in the new one.
     public var removed = 0
 
@@ -35,6 +37,7 @@ public struct CustomerCounts: Equatable, Sendable {
         unchanged += other.unchanged
         repeated += other.repeated
         kept += other.kept
+        erased += other.erased
         removed += other.removed
     }
 }
@@ -98,7 +101,7 @@ extension CardStore {
     }
 
     /// The set that is shown, and how many customers it has.
-    private func shownCustomers(
+    func shownCustomers(
         _ transaction: borrowing some Transaction & ~Copyable
     ) throws -> (number: UInt64, count: Int) {
         let shown = try MetaValue.read(
@@ -106,8 +109,8 @@ extension CardStore {
         return (shown[0], Int(clamping: shown[1]))
     }
 
-    private func customerMark(
-        _ number: Int, of set: UInt64, _ transaction: borrowing ReadTransaction
+    func customerMark(
+        _ number: Int, of set: UInt64, _ transaction: borrowing some Transaction & ~Copyable
     ) throws -> CustomerID {
         let key = CustomerKey.encode(set, mark: number)
         let database = StoredDatabase.customerMarks
@@ -124,7 +127,7 @@ extension CardStore {
         }
     }
 
-    private static func customer(_ value: RawSpan, key: RawSpan) throws(StoreError) -> Customer {
+    static func customer(_ value: RawSpan, key: RawSpan) throws(StoreError) -> Customer {
         do throws(RecordDamage) {
             let record = try SealedRecord.verify(value, key: key, .customers)
             guard let id = CustomerKey.id(of: key),
@@ -171,8 +174,14 @@ extension CardStore {
         return try write { transaction in
             var counts = CustomerCounts()
             let shown = try shownCustomers(transaction).number
+            let erasures = try erasureList(
+                DatabaseTotals(reading: .erasures, transaction, databases.meta), transaction)
             var changes = try SealedChanges(.customers, databases, transaction)
             for customer in customers {
+                if let erasures, erasures.covers(customer) {
+                    counts.erased += 1
+                    continue
+                }
                 let key = CustomerKey.encode(set.number, customer.id)
                 let payload = customer.payload
                 let isThere =
@@ -215,7 +224,20 @@ extension CardStore {
     ///
     /// - Returns: how many customers are not there any more.
     public func show(_ set: CustomerSet, _ counts: CustomerCounts) throws -> Int {
-        let (marks, count) = try read { try customerMarks(of: set.number, $0) }
+        while true {
+            if let removed = try showIfUnchanged(set, counts) { return removed }
+        }
+    }
+
+    /// - Returns: nil when customers were erased meanwhile, so that others stand at the marks.
+    private func showIfUnchanged(
+        _ set: CustomerSet, _ counts: CustomerCounts
+    ) throws -> Int? {
+        let (marks, count, totals) = try read { transaction in
+            let (marks, count) = try customerMarks(of: set.number, transaction)
+            let totals = try DatabaseTotals(reading: .customers, transaction, databases.meta)
+            return (marks, count, totals)
+        }
         var next = 0
         while next < marks.count {
             let end = min(next + Self.customersPerCommit, marks.count)
@@ -230,6 +252,15 @@ extension CardStore {
             next = end
         }
         return try write { transaction in
+            guard try DatabaseTotals(reading: .customers, transaction, databases.meta) == totals
+            else {
+                var changes = try SealedChanges(.customerMarks, databases, transaction)
+                for number in marks.indices {
+                    try changes.remove(CustomerKey.encode(set.number, mark: number), &transaction)
+                }
+                try changes.finish(&transaction)
+                return nil
+            }
             let shown = try shownCustomers(transaction)
             try MetaValue.write(
                 MetaValue.customers, [set.number, UInt64(count)], &transaction, databases.meta)

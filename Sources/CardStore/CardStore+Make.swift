@@ -35,6 +35,14 @@ extension CardStore {
         try removeFolder(folder)
     }
 
+    /// Removes what makers of the store in `directory` who were killed have left: other names of a
+    /// data file that it may have had. Nobody may be making one.
+    package static func removeLeftovers(in directory: String) throws(StoreError) {
+        for folder in [makingFolder, StoreRestore.folderName] {
+            try removeFolder(directory + "/" + folder)
+        }
+    }
+
     /// Removes a folder in which a store was being made, and nothing else.
     static func removeFolder(_ folder: String) throws(StoreError) {
         for name in ["data.mdb", "lock.mdb"] {

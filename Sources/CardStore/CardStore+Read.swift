@@ -88,10 +88,15 @@ extension CardStore {
 
     /// As ``forEachHistory(_:)``, for an export that must be whole.
     ///
+    /// - Parameter onErasures: called first, when anything was erased.
     /// - Throws: ``StoreError/damaged(database:what:)`` also when cards are missing that were
     ///   written, which only shows at the end.
-    public func forEachHistoryOfAll(_ body: (CardID, CardHistory) throws -> Void) throws {
+    public func forEachHistoryOfAll(
+        onErasures: (ExportedErasures) throws -> Void = { _ in },
+        _ body: (CardID, CardHistory) throws -> Void
+    ) throws {
         try read { transaction in
+            if let erasures = try exportedErasures(transaction) { try onErasures(erasures) }
             var found = DatabaseTotals()
             try scan(transaction) { id, record in
                 found.add(record.checksum)

@@ -17,6 +17,8 @@ struct RepairNeeds: Equatable, Sendable {
     var meta = false
     /// Marks of customers, or which customers there are.
     var customers = false
+    /// The key of the erasures is gone, which nothing else tells.
+    var erasureKey = false
     var wrongTotals: Set<StoredDatabase> = []
     var unreadableTotals: Set<StoredDatabase> = []
 }
@@ -60,6 +62,13 @@ extension CheckReport {
         if needs.damagedSealed[.customers] == nil, needs.wrongTotals.contains(.customers) {
             plan.losses.append(
                 "customers that were written and are not there, which the next pull brings again")
+        }
+        if needs.damagedSealed[.erasures] == nil, needs.wrongTotals.contains(.erasures) {
+            plan.losses.append("erasures that were written and are not there")
+        }
+        if needs.erasureKey {
+            plan.losses.append(
+                "all erasures, of which nobody can tell without their key what they are of")
         }
         if needs.unreadableTotals.contains(.cards) {
             plan.notes.append("whether cards are missing can no longer be told")
@@ -142,6 +151,7 @@ private struct OpenRepair {
             try repairSealed(database, &transaction)
         }
         try store.repairCustomers(&transaction)
+        if needs.erasureKey { try store.dropErasures(&transaction) }
         try removeStrays(from: .phones, &transaction) { key, transaction in
             guard let entry = PhoneKey.decode(key.span.bytes) else { return false }
             let card = entry.card.bytes
@@ -326,6 +336,10 @@ private struct OpenRepair {
             let last = try greatestRun(transaction)
             try MetaValue.write(MetaValue.lastRun, [last], &transaction, meta)
         }
+        if try readable(MetaValue.erasuresApplied, transaction) == nil {
+            // The next erasure goes over all cards again.
+            try MetaValue.write(MetaValue.erasuresApplied, [0], &transaction, meta)
+        }
         for database in StoredDatabase.totalled {
             var totals = DatabaseTotals()
             try transaction.withCursor(over: store.databases[database]) { cursor in
@@ -342,7 +356,7 @@ private struct OpenRepair {
     /// Records carry the hash of their entry in front, and have been verified.
     private static func hash(_ database: StoredDatabase, _ cursor: borrowing Cursor) -> UInt64 {
         switch database {
-        case .cards, .keys, .runs, .rejects, .sources, .customers, .customerMarks:
+        case .cards, .keys, .runs, .rejects, .sources, .customers, .customerMarks, .erasures:
             let value = cursor.value
             return UInt64(
                 littleEndian: value.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))

@@ -243,6 +243,7 @@ extension CardStore {
                     && RejectsFile(payload: record.payload) != nil
             case .sources: SourceMark(payload: record.payload) != nil
             case .customers, .customerMarks: isCustomerRecord(record, key: key, database)
+            case .erasures: StoredErasure.isRecord(record, key: key)
             default: preconditionFailure("\(database) has no sealed records")
             }
         guard isRight else { throw RecordDamage("the record is not what was written") }

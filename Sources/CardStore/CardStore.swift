@@ -7,9 +7,9 @@ internal import LMDBKit
 /// snapshot. Writing is for one thread of the process at a time (`CardWriter` is its only caller
 /// in a server); other processes may write too, and LMDB makes them take turns.
 public final class CardStore: Sendable {
-    package static let schemaVersion: UInt32 = 3
+    package static let schemaVersion: UInt32 = 4
     /// Older schemas, which opening a store brings up to this one.
-    private static let migratable: ClosedRange<UInt64> = 1...2
+    private static let migratable: ClosedRange<UInt64> = 1...3
 
     /// 1 TiB of address space: it costs nothing until it is used, and a map that is too small
     /// stops writing.
@@ -24,6 +24,7 @@ public final class CardStore: Sendable {
     public let directory: String
     let environment: Environment
     let databases: Databases
+    let erasureCache = ErasureCache()
 
     /// The handles of all named databases.
     struct Databases: Sendable {
@@ -37,6 +38,7 @@ public final class CardStore: Sendable {
         let sources: Database
         let customers: Database
         let customerMarks: Database
+        let erasures: Database
         let meta: Database
 
         subscript(_ database: StoredDatabase) -> Database {
@@ -51,6 +53,7 @@ public final class CardStore: Sendable {
             case .sources: sources
             case .customers: customers
             case .customerMarks: customerMarks
+            case .erasures: erasures
             case .meta: meta
             }
         }
@@ -160,7 +163,7 @@ public final class CardStore: Sendable {
             var values: [(String, [UInt64])] = [
                 (MetaValue.schema, [UInt64(schemaVersion)]), (MetaValue.sequence, [0]),
                 (MetaValue.keysVersion, [0]), (MetaValue.lastRun, [0]),
-                (MetaValue.customers, [0, 0]),
+                (MetaValue.customers, [0, 0]), (MetaValue.erasuresApplied, [0]),
             ]
             for database in StoredDatabase.totalled {
                 values.append((MetaValue.totals(database), [0, 0]))
@@ -180,7 +183,10 @@ public final class CardStore: Sendable {
         let schema = try MetaValue.read(MetaValue.schema, transaction, databases.meta)[0]
         guard migratable.contains(schema) else { return }
         var values = StoredDatabase.sealed.map { (MetaValue.totals($0), [UInt64(0), 0]) }
-        values += [(MetaValue.lastRun, [0]), (MetaValue.customers, [0, 0])]
+        values += [
+            (MetaValue.lastRun, [0]), (MetaValue.customers, [0, 0]),
+            (MetaValue.erasuresApplied, [0]),
+        ]
         for (name, integers) in values {
             let key = Array(name.utf8)
             // Some of them came with a schema between.
@@ -207,6 +213,7 @@ public final class CardStore: Sendable {
             sources: try open(StoredDatabase.sources.rawValue),
             customers: try open(StoredDatabase.customers.rawValue),
             customerMarks: try open(StoredDatabase.customerMarks.rawValue),
+            erasures: try open(StoredDatabase.erasures.rawValue),
             meta: try open(StoredDatabase.meta.rawValue))
     }
 

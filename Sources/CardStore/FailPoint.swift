@@ -22,6 +22,12 @@ package enum FailPoint: String, CaseIterable, Sendable {
     case beforeRunEnd = "before-run-end"
     /// A run's end is durable, and its files lie where they were.
     case afterRunEnd = "after-run-end"
+    /// What is erased cannot come in any more, and is still there, or some of it.
+    case midErasure = "mid-erasure"
+    /// The data file of a store that was written anew is whole, and does not have its name.
+    case beforeReplace = "before-replace"
+    /// It has its name, and nobody has heard of it.
+    case afterReplace = "after-replace"
 
     @inline(__always)
     package func pass() {

@@ -10,6 +10,10 @@ package enum MetaValue {
     package static let lastRun = "last_run"
     /// The set of customers that is shown, and how many it has.
     package static let customers = "customers"
+    /// The ``ErasureKey``, once anything was erased.
+    package static let erasureKey = "erasure_key"
+    /// How many of the erasures have reached everything that was stored before them.
+    package static let erasuresApplied = "erasures_applied"
 
     package static func totals(_ database: StoredDatabase) -> String {
         "totals/" + database.rawValue

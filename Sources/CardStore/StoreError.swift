@@ -26,6 +26,8 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case damaged(database: String, what: String)
     /// A bulk load keeps everybody else out while it writes the store anew.
     case beingRebuilt(directory: String)
+    /// The store is to be replaced as a whole, and somebody has it open.
+    case openElsewhere(directory: String)
     /// LMDB gave another error.
     case failed(String)
 
@@ -69,6 +71,8 @@ public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case .beingRebuilt(let directory):
             "a bulk load is writing the store in '\(directory)' anew, which takes seconds to"
                 + " minutes; try again when it has ended"
+        case .openElsewhere(let directory):
+            "another process has the store in '\(directory)' open"
         case .failed(let text):
             "the store failed: \(text)"
         }

@@ -11,7 +11,7 @@ public final class StoreRestore {
     /// Events of a transaction: enough that its two flushes cost little, and well below what LMDB
     /// keeps in memory.
     private static let commitEvents = 50_000
-    private static let folderName = "restoring"
+    static let folderName = "restoring"
     private static let dataFileName = "data.mdb"
 
     private let directory: String
@@ -21,6 +21,7 @@ public final class StoreRestore {
     private var store: CardStore?
     private var facts: [CardFact] = []
     private var totals = DatabaseTotals()
+    private var erasures: ErasureList?
     private var isFinished = false
     public private(set) var cards = 0
     public private(set) var events = 0
@@ -60,11 +61,20 @@ public final class StoreRestore {
         }
     }
 
+    /// Takes over the export's erasures, before any card.
+    public func setErasures(_ exported: CardStore.ExportedErasures) throws {
+        precondition(cards == 0 && erasures == nil, "erasures come once, and first")
+        guard let store else { preconditionFailure("nothing is added behind the end") }
+        try store.adopt(exported)
+        erasures = exported.list
+    }
+
     /// Adds a card that was not added before, with all its events in their order.
     ///
     /// - Returns: false when no store can have a card with just these events.
     public func add(_ card: CardID, _ events: [CardEvent]) throws -> Bool {
-        guard !events.isEmpty, let history = CardHistory(restoring: events) else { return false }
+        guard !events.isEmpty, var history = CardHistory(restoring: events) else { return false }
+        if let erasures { _ = history.erase(erasures) }
         let key = card.bytes
         let record = CardRecord.encode(history, key: key.span.bytes)
         totals.add(
@@ -73,7 +83,7 @@ public final class StoreRestore {
                     fromByteOffset: 0, as: UInt64.self)))
         cards += 1
         self.events += events.count
-        for event in events { facts.append(CardFact(card: card, event: event)) }
+        for event in history.events { facts.append(CardFact(card: card, event: event)) }
         if facts.count >= Self.commitEvents { try write() }
         return true
     }

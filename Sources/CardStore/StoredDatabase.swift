@@ -24,19 +24,21 @@ package enum StoredDatabase: String, CaseIterable {
     case customers
     /// Set and place (8 bytes each, big-endian) to the ID of the customer there.
     case customerMarks = "customer_marks"
+    /// An `ErasureTag` to the kind of what it stands for.
+    case erasures
     /// Names to small checksummed values: schema, sequence, versions, ``DatabaseTotals``.
     case meta
 
     /// The databases whose entries are counted and digested in `meta`.
     package static let totalled: [StoredDatabase] = [
         .cards, .phones, .times, .changes, .keys, .runs, .rejects, .sources, .customers,
-        .customerMarks,
+        .customerMarks, .erasures,
     ]
 
     /// The databases of ``SealedRecord``s, which are not about cards. Those about feeds came with
-    /// schema version 2, those of customers with version 3.
+    /// schema version 2, those of customers with version 3, erasures with version 4.
     package static let sealed: [StoredDatabase] = [
-        .runs, .rejects, .sources, .customers, .customerMarks,
+        .runs, .rejects, .sources, .customers, .customerMarks, .erasures,
     ]
 
     /// The hash of one entry: what a record's checksum and a database's digest are made of.
@@ -63,6 +65,7 @@ package enum StoredDatabase: String, CaseIterable {
             case .sources: "sources"
             case .customers: "customers"
             case .customerMarks: "customer_marks"
+            case .erasures: "erasures"
             case .meta: "meta"
             }
         return name.withUTF8Buffer { XXH64.hash(RawSpan(_unsafeElements: $0)) }

@@ -68,6 +68,11 @@ struct Check: ParsableCommand {
             try output.line("repaired; checking again")
             report = try Self.check(store, threads, &output)
         }
+        if report.findings.isEmpty, try store.hasUnfinishedErasure() {
+            try output.line(
+                "note: an erasure is under way or was cut off: what it is of cannot come in, but"
+                    + " may still be there; 'cardstatus erase' completes it")
+        }
         try output.finish()
         if !report.findings.isEmpty { throw CommandFailure.failed(nil) }
     }
@@ -102,7 +107,7 @@ struct Check: ParsableCommand {
         try output.line(
             "\(report.cards) cards, \(report.events) events, \(report.phones) phones,"
                 + " \(report.changes) changes, \(report.keys) keys, \(report.runs) runs,"
-                + " \(report.customers) customers:"
+                + " \(report.customers) customers, \(report.erasures) erasures:"
                 + (report.findings.isEmpty
                     ? " nothing is wrong" : " \(report.findings.count) problems"))
         return report

@@ -11,7 +11,8 @@ struct Export: ParsableCommand {
             'cardstatus restore' makes a store of it that has this export again. NDJSON begins \
             with a line for the format and ends with one that counts the rest. It is one \
             consistent snapshot, also beside a running server; the store's file can grow while a \
-            long export runs. API keys are not part of it.
+            long export runs. API keys are not part of it. NDJSON also has what was erased, as \
+            tags and the store's key for them, so that a store made of it keeps it out.
 
             EXAMPLES
               cardstatus export --data-dir data > events.ndjson
@@ -45,7 +46,9 @@ struct Export: ParsableCommand {
         var writer = ExportWriter(format)
         try result.write(writer.head())
         var shown = 0
-        try store.forEachHistoryOfAll { card, history in
+        try store.forEachHistoryOfAll { erasures in
+            try result.write(writer.lines(erasures))
+        } _: { card, history in
             try result.write(writer.lines(card, history))
             if Terminal.isInteractive, writer.events - shown >= Self.progressEvents {
                 shown = writer.events

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CardAPI
 import CardModel
+import CardStore
 import HTTPFront
 
 /// How an export is written. `ExportReader` reads what this writes; docs/backup.md describes it.
@@ -11,10 +12,14 @@ enum ExportFormat: String, ExpressibleByArgument, CaseIterable {
     /// The version in the first line of NDJSON; CSV has its columns.
     static let version: UInt64 = 1
 
-    /// The columns of CSV, and the names in each line of NDJSON.
+    /// The first columns of CSV, and the names in each line of NDJSON.
     static let columns = [
         "card_id", "status", "occurred_at", "phone", "comment", "reference", "feed", "void",
     ]
+
+    /// What most events do not have: the last columns of CSV, and names in lines of NDJSON where
+    /// there is something to say.
+    static let seldomColumns = ["erased", "other_phones"]
 }
 
 /// An export in the making: events in, bytes out.
@@ -34,8 +39,33 @@ struct ExportWriter {
         switch format {
         case .ndjson:
             Array("{\"export\":\"cardstatus\",\"version\":\(ExportFormat.version)}\n".utf8)
-        case .csv: Array((ExportFormat.columns.joined(separator: ",") + "\n").utf8)
+        case .csv:
+            Array(
+                ((ExportFormat.columns + ExportFormat.seldomColumns).joined(separator: ",") + "\n")
+                    .utf8)
         }
+    }
+
+    /// The lines of what was erased, which come before all cards. CSV has no place for them.
+    mutating func lines(_ erasures: CardStore.ExportedErasures) -> [UInt8] {
+        guard format == .ndjson else { return [] }
+        let key = erasures.key.words.flatMap { word in
+            withUnsafeBytes(of: word.littleEndian) { Array($0) }
+        }
+        var texts = ["{\"erasures\":\(erasures.tags.count),\"key\":\"\(Self.hex(key))\"}"]
+        for (tag, kind) in erasures.tags {
+            texts.append("{\"erasure\":\"\(Self.hex(tag.bytes))\",\"of\":\"\(kind)\"}")
+        }
+        var lines: [UInt8] = []
+        for text in texts { append(Array(text.utf8), to: &lines) }
+        return lines
+    }
+
+    /// Appends a line that the last one vouches for.
+    private mutating func append(_ line: [UInt8], to lines: inout [UInt8]) {
+        digest = XXH64.hash(line.span.bytes, seed: digest)
+        lines += line
+        lines.append(UInt8(ascii: "\n"))
     }
 
     /// The lines of one card's events.
@@ -48,9 +78,7 @@ struct ExportWriter {
             for event in history.events {
                 var json = ByteBuffer()
                 CardJSON.append(event, of: card, to: &json)
-                digest = XXH64.hash(json.bytes.span.bytes, seed: digest)
-                lines += json.bytes
-                lines.append(UInt8(ascii: "\n"))
+                append(Array(json.bytes.dropLast()) + Self.seldomFields(event), to: &lines)
             }
             return lines
         case .csv:
@@ -69,6 +97,22 @@ struct ExportWriter {
                     .utf8)
         case .csv: []
         }
+    }
+
+    /// The end of an event's line, with what most do not have.
+    private static func seldomFields(_ event: CardEvent) -> [UInt8] {
+        var text = event.isErased ? ",\"erased\":true" : ""
+        if !event.otherPhones.isEmpty { text += ",\"other_phones\":\"\(otherPhones(event))\"" }
+        return Array((text + "}").utf8)
+    }
+
+    /// As one text, with spaces between.
+    private static func otherPhones(_ event: CardEvent) -> String {
+        event.otherPhones.map(\.e164).joined(separator: " ")
+    }
+
+    private static func hex(_ bytes: [UInt8]) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     static func hex(_ digest: UInt64) -> String {
@@ -92,7 +136,7 @@ struct ExportWriter {
         row.append(comma)
         event.identity.feed.append(to: &row)
         row.append(comma)
-        row += Array((event.isVoid ? "true\n" : "false\n").utf8)
+        row += Array("\(event.isVoid),\(event.isErased),\(otherPhones(event))\n".utf8)
     }
 
     /// RFC 4180: quoted where it must be, quotes doubled.

@@ -1,5 +1,6 @@
 import CardCSV
 import CardModel
+import CardStore
 
 /// Reads the lines of an export, in pieces or whole, and says what is wrong with them.
 ///
@@ -11,6 +12,9 @@ struct ExportReader: ~Copyable {
 
     /// Takes a card's events; false when no store can have these.
     typealias OnCard = (CardID, [CardEvent]) throws -> Bool
+
+    /// Takes what was erased.
+    typealias OnErasures = (CardStore.ExportedErasures) throws -> Swift.Void
 
     private enum Format {
         case unknown
@@ -35,6 +39,17 @@ struct ExportReader: ~Copyable {
     private(set) var cardCount = 0
     private(set) var eventCount = 0
     private var digest: UInt64 = 0
+    /// What was erased, and how much there should be of it.
+    private var erasures: CardStore.ExportedErasures?
+    private var erasureCount: UInt64 = 0
+    private let onErasures: OnErasures
+    /// Columns of the file of CSV that is read.
+    private var columnCount = 0
+
+    /// - Parameter onErasures: takes what was erased, before the first card.
+    init(onErasures: @escaping OnErasures) {
+        self.onErasures = onErasures
+    }
 
     var isGivingUp: Bool { problems.count >= Self.problemsMax }
 
@@ -77,6 +92,7 @@ struct ExportReader: ~Copyable {
 
     /// Must be called behind the last file.
     mutating func finish(_ onCard: OnCard) throws {
+        if eventCount == 0 { try endErasures() }
         try endCard(onCard)
         if !hasHead {
             problems.append("\(fileName): it is empty; an export has at least a first line")
@@ -116,7 +132,9 @@ struct ExportReader: ~Copyable {
         if hasTail { throw LineProblem("there is more behind the export's last line") }
         if object["digest"] == nil {
             digest = XXH64.hash(bytes.span.bytes, seed: digest)
-            return try ExportedEvent(object)
+            if object["card_id"] != nil { return try ExportedEvent(object) }
+            try readErasure(object)
+            return nil
         }
         hasTail = true
         guard object["events"] == .integer(UInt64(eventCount)),
@@ -139,6 +157,58 @@ struct ExportReader: ~Copyable {
                 "this version of cardstatus reads exports of version \(ExportFormat.version)")
         }
         hasHead = true
+    }
+
+    /// A line of what was erased, or the one that begins those.
+    private mutating func readErasure(_ object: JSONLine) throws(LineProblem) {
+        guard eventCount == 0 else { throw LineProblem("card_id is missing") }
+        if erasures == nil {
+            guard case .integer(let count)? = object["erasures"],
+                case .string(let key)? = object["key"], object.fields.count == 2,
+                let bytes = Self.bytes(hex: key), bytes.count == 16
+            else { throw LineProblem("it is neither an event nor the beginning of erasures") }
+            let words = [bytes[..<8], bytes[8...]].map { half in
+                half.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            }
+            erasures = ErasureKey(words: words).map { CardStore.ExportedErasures(key: $0) }
+            erasureCount = count
+            return
+        }
+        guard case .string(let text)? = object["erasure"], case .string(let kind)? = object["of"],
+            object.fields.count == 2, let bytes = Self.bytes(hex: text),
+            let tag = ErasureTag(bytes: bytes.span),
+            let kind = ErasureSubject.Kind(name: String(decoding: kind, as: UTF8.self))
+        else { throw LineProblem("it is neither an event nor an erasure") }
+        if let last = erasures?.tags.last?.tag.bytes, !last.lexicographicallyPrecedes(bytes) {
+            throw LineProblem("erasures are in the order of their tags")
+        }
+        erasures?.tags.append((tag, kind))
+    }
+
+    /// nil unless they are digits of hexadecimal numbers, in pairs and lower case.
+    private static func bytes(hex text: [UInt8]) -> [UInt8]? {
+        guard text.count.isMultiple(of: 2) else { return nil }
+        let digits = Array("0123456789abcdef".utf8)
+        var bytes: [UInt8] = []
+        for place in stride(from: 0, to: text.count, by: 2) {
+            guard let high = digits.firstIndex(of: text[place]),
+                let low = digits.firstIndex(of: text[place + 1])
+            else { return nil }
+            bytes.append(UInt8(high << 4 | low))
+        }
+        return bytes
+    }
+
+    /// Hands on what was erased, once, before the first card or at the end.
+    private mutating func endErasures() throws {
+        guard let exported = erasures, problems.isEmpty else { return }
+        guard exported.tags.count == Int(clamping: erasureCount) else {
+            problems.append(
+                "\(fileName): there are \(exported.tags.count) erasures, and the export has"
+                    + " \(erasureCount)")
+            return
+        }
+        try onErasures(exported)
     }
 
     // MARK: CSV
@@ -181,27 +251,43 @@ struct ExportReader: ~Copyable {
     private mutating func event(of row: [[UInt8]]) throws(LineProblem) -> ExportedEvent? {
         let isFirst = isFirstRow
         isFirstRow = false
-        if isFirst, row == ExportFormat.columns.map({ Array($0.utf8) }) {
+        let names = row.map { String(decoding: $0, as: UTF8.self) }
+        // Those of before there were erasures end with the first columns.
+        if isFirst,
+            [ExportFormat.columns, ExportFormat.columns + ExportFormat.seldomColumns]
+                .contains(names)
+        {
             hasHead = true
+            columnCount = row.count
             return nil
         }
         guard hasHead else {
             throw LineProblem(
                 "an export begins with '\(ExportFormat.columns.joined(separator: ","))'")
         }
-        guard row.count == ExportFormat.columns.count else {
-            throw LineProblem("it has \(row.count) fields, not \(ExportFormat.columns.count)")
+        guard row.count == columnCount else {
+            throw LineProblem("it has \(row.count) fields, not \(columnCount)")
         }
-        switch row[7] {
-        case Array("true".utf8): return try ExportedEvent(row, isVoid: true)
-        case Array("false".utf8): return try ExportedEvent(row, isVoid: false)
-        default: throw LineProblem("void is neither true nor false")
+        let isVoid = try Self.boolean(row[7], "void")
+        guard row.count > ExportFormat.columns.count else {
+            return try ExportedEvent(row, isVoid: isVoid)
+        }
+        return try ExportedEvent(
+            row, isVoid: isVoid, isErased: try Self.boolean(row[8], "erased"), otherPhones: row[9])
+    }
+
+    private static func boolean(_ text: [UInt8], _ name: String) throws(LineProblem) -> Bool {
+        switch text {
+        case Array("true".utf8): return true
+        case Array("false".utf8): return false
+        default: throw LineProblem("\(name) is neither true nor false")
         }
     }
 
     // MARK: Cards
 
     private mutating func add(_ exported: ExportedEvent, _ onCard: OnCard) throws {
+        if eventCount == 0 { try endErasures() }
         if exported.card != card {
             try endCard(onCard)
             if let card, exported.card < card {

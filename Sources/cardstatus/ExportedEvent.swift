@@ -5,8 +5,12 @@ struct ExportedEvent {
     let card: CardID
     let event: CardEvent
 
-    /// The fields' texts, in the order of `ExportFormat.columns`; nil or empty is absent.
-    init(_ fields: [[UInt8]], isVoid: Bool) throws(LineProblem) {
+    /// - Parameters:
+    ///   - fields: the texts, in the order of `ExportFormat.columns`; empty is absent.
+    ///   - otherPhones: with spaces between.
+    init(
+        _ fields: [[UInt8]], isVoid: Bool, isErased: Bool = false, otherPhones: [UInt8] = []
+    ) throws(LineProblem) {
         let (cardText, feedText) = (fields[0], fields[6])
         guard let card = CardID(canonical: cardText.span) else {
             throw LineProblem("card_id is no card ID in canonical form")
@@ -21,10 +25,25 @@ struct ExportedEvent {
             occurredAt: try Self.timestamp(fields[2]), status: status, feed: feed,
             reference: try Self.text(fields[5], "reference", EventText.referenceMaxCount))
         self.card = card
-        event = CardEvent(
-            identity: identity, phone: try Self.phone(fields[3]),
+        var others: [PhoneNumber] = []
+        let space = UInt8(ascii: " ")
+        let texts = otherPhones.split(separator: space, omittingEmptySubsequences: false)
+        for text in texts where !otherPhones.isEmpty {
+            guard let phone = try Self.phone(Array(text)) else {
+                throw LineProblem("other_phones has more than one space between phones")
+            }
+            others.append(phone)
+        }
+        let event = CardEvent(
+            restoring: identity, phone: try Self.phone(fields[3]), otherPhones: others,
             comment: try Self.text(fields[4], "comment", EventText.commentMaxCount),
-            isVoid: isVoid)
+            isVoid: isVoid, isErased: isErased)
+        guard let event else {
+            throw LineProblem(
+                "an erased event has neither phones nor a comment, and other phones ascend to the"
+                    + " phone")
+        }
+        self.event = event
     }
 
     init(_ line: JSONLine) throws(LineProblem) {
@@ -40,10 +59,27 @@ struct ExportedEvent {
         guard case .boolean(let isVoid)? = line["void"] else {
             throw LineProblem("void is neither true nor false")
         }
-        guard line.fields.count == ExportFormat.columns.count else {
+        var isErased = false
+        var otherPhones: [UInt8] = []
+        var count = ExportFormat.columns.count
+        switch line["erased"] {
+        case .boolean(true):
+            isErased = true
+            count += 1
+        case nil: break
+        default: throw LineProblem("erased is true or not there")
+        }
+        switch line["other_phones"] {
+        case .string(let text) where !text.isEmpty:
+            otherPhones = text
+            count += 1
+        case nil: break
+        default: throw LineProblem("other_phones is not what an export has there")
+        }
+        guard line.fields.count == count else {
             throw LineProblem("there is a name that an export does not have")
         }
-        try self.init(fields, isVoid: isVoid)
+        try self.init(fields, isVoid: isVoid, isErased: isErased, otherPhones: otherPhones)
     }
 
     private static func text(

@@ -44,7 +44,7 @@ struct Restore: ParsableCommand {
     }
 
     private func read(into restore: StoreRestore) throws {
-        var reader = ExportReader()
+        var reader = ExportReader { try restore.setErasures($0) }
         var shown = 0
         let onCard: ExportReader.OnCard = { card, events in
             if Terminal.isInteractive, restore.events - shown >= Self.progressEvents {

@@ -168,6 +168,9 @@ struct Serve: AsyncParsableCommand {
 
         let store = try self.store.openStore(settings, create: true)
         let lock = try locked(store)
+        if try store.hasUnfinishedErasure() {
+            logger.warning("an erasure was cut off; 'cardstatus erase' completes it")
+        }
         try createFirstKey(store, settings, isInsecure: isInsecure, logger)
         let access = try access(
             serverConfiguration.listeners.map(\.address), store, isInsecure: isInsecure, logger)

@@ -33,6 +33,34 @@ import Testing
         }
     }
 
+    /// With erasures in the store, also of phones that many facts have.
+    @Test(arguments: UInt64(41)...44)
+    func write_leavesTheBytesOfACommit_whenPhonesAreErased(_ seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let bulk = try BulkStore()
+        let ordinary = try BulkStore()
+        let key = ErasureKey()
+        var erasures = CardStore.ExportedErasures(key: key)
+        for number in 1...UInt64.random(in: 1...2, using: &random) {
+            let phone = try #require(PhoneNumber(digits: number * 971_500_000_000))
+            erasures.tags.append((key.tag(of: .phone(phone)), .phone))
+        }
+        for store in [bulk, ordinary] { try store.withStore { try $0.adopt(erasures) } }
+        for round in 0..<3 {
+            let facts = try Self.drawFacts(&random, count: 2_000)
+            let report = try bulk.bulk(facts)
+            #expect(report.way == .rebuilt)
+            #expect(try report.counts == ordinary.commit(facts), "seed \(seed), round \(round)")
+            let isSame = try bulk.dump() == ordinary.dump()
+            #expect(isSame, "seed \(seed), round \(round)")
+        }
+        let histories = try bulk.histories()
+        #expect(histories.values.contains { $0.events.contains(where: \.isErased) })
+        for history in histories.values {
+            #expect(!history.events.contains(where: erasures.list.covers))
+        }
+    }
+
     /// In transactions, too, the same histories come of it, and the same counts.
     @Test(arguments: UInt64(21)...23)
     func write_leavesTheSameHistories_inTransactions(_ seed: UInt64) throws {

@@ -24,7 +24,11 @@ struct CardEventTests {
     @Test func merge_takesTheGreaterOfEachField() throws {
         #expect(try merged(event(), event(phone: 5)) == event(phone: 5))
         #expect(try merged(event(phone: 5), event()) == event(phone: 5))
-        #expect(try merged(event(phone: 5), event(phone: 40)) == event(phone: 40))
+        let greater = merged(try event(phone: 5), try event(phone: 40))
+        #expect(greater.phone?.digits == 40)
+        // The lesser one is remembered: see `CardEvent.otherPhones`.
+        #expect(greater.otherPhones.map(\.digits) == [5])
+        #expect(greater == merged(try event(phone: 40), try event(phone: 5)))
         #expect(try merged(event(comment: "b"), event(comment: "a")) == event(comment: "b"))
         #expect(try merged(event(comment: "a"), event(comment: "ab")) == event(comment: "ab"))
         #expect(
@@ -41,6 +45,12 @@ struct CardEventTests {
                     events.append(try event(phone: phone, comment: comment, isVoid: isVoid))
                 }
             }
+        }
+        events.append(merged(events[6], events[12]))
+        for isVoid in [false, true] {
+            var erased = try event(phone: 1, isVoid: isVoid)
+            erased.erase()
+            events.append(erased)
         }
         for a in events {
             #expect(merged(a, a) == a)

@@ -290,7 +290,7 @@ struct CardHistoryTests {
 // MARK: - Support
 
 /// A random small set of facts, and the limit to apply it with.
-private struct FactDraw {
+struct FactDraw {
     let facts: [CardEvent]
     let limit: Int
 
@@ -317,7 +317,7 @@ private struct FactDraw {
         return (facts + again).shuffled(using: &random)
     }
 
-    private static let phones = [PhoneNumber(digits: 1), PhoneNumber(digits: 2)].compactMap { $0 }
+    static let phones = (1...3).compactMap { PhoneNumber(digits: $0) }
     private static let comments = ["", "a", "b"].map { EventText(unchecked: Array($0.utf8)) }
 
     private static let identities: [EventIdentity] = (0..<7).compactMap { number in
@@ -330,7 +330,7 @@ private struct FactDraw {
     }
 }
 
-private func identity(
+func identity(
     second: Int, status: CardStatus = .delivered, feed: String = "f", reference: String = ""
 ) throws -> EventIdentity {
     EventIdentity(
@@ -339,7 +339,7 @@ private func identity(
         reference: EventText(unchecked: Array(reference.utf8)))
 }
 
-private func permutations<T>(of items: [T]) -> [[T]] {
+func permutations<T>(of items: [T]) -> [[T]] {
     guard let last = items.last else { return [[]] }
     return permutations(of: items.dropLast()).flatMap { rest in
         (0...rest.count).map { place in
@@ -359,12 +359,14 @@ extension CardHistory {
 
 extension [CardEvent] {
     /// Short enough to work a failed case out on paper.
-    fileprivate var shown: String {
+    var shown: String {
         let events = map { event in
             var text =
                 "\(event.identity.occurredAt.seconds % 100).\(event.identity.status.rawValue)"
             if event.isVoid { text += " void" }
             if let phone = event.phone { text += " phone \(phone.digits)" }
+            for phone in event.otherPhones { text += " and \(phone.digits)" }
+            if event.isErased { text += " erased" }
             if !event.comment.isEmpty { text += " '\(event.comment.text)'" }
             return text
         }

@@ -7,39 +7,54 @@ struct HistoryModel {
     private let identities: [CardEvent]
     private let limit: Int
 
-    init(facts: [CardEvent], limit: Int) {
-        var merged: [EventIdentity: CardEvent] = [:]
-        for fact in facts {
-            let known = merged[fact.identity] ?? CardEvent(identity: fact.identity)
-            merged[fact.identity] = CardEvent(
-                identity: fact.identity,
-                phone: [known.phone, fact.phone].compactMap { $0 }.max(),
-                comment: max(known.comment, fact.comment),
-                isVoid: known.isVoid || fact.isVoid)
-        }
-        identities = merged.values.sorted { $0.identity < $1.identity }
+    /// - Parameter erased: phones that were erased, before or after.
+    init(facts: [CardEvent], erased: Set<PhoneNumber> = [], limit: Int) {
+        identities = Dictionary(grouping: facts, by: \.identity)
+            .map { Self.merged($1, identity: $0, erased) }
+            .sorted { $0.identity < $1.identity }
         self.limit = limit
+    }
+
+    private static func merged(
+        _ facts: [CardEvent], identity: EventIdentity, _ erased: Set<PhoneNumber>
+    ) -> CardEvent {
+        let phones = Set(facts.compactMap(\.phone))
+        let isErased = !phones.isDisjoint(with: erased) || phones.count > CardEvent.phonesMax
+        let kept = isErased ? [] : phones.sorted()
+        let event = CardEvent(
+            restoring: identity, phone: kept.last, otherPhones: Array(kept.dropLast()),
+            comment: isErased ? .empty : facts.map(\.comment).max() ?? .empty,
+            isVoid: facts.contains(where: \.isVoid), isErased: isErased)
+        guard let event else { preconditionFailure("the model makes events that can be") }
+        return event
     }
 
     /// What a history must hold.
     var events: [CardEvent] {
         let window = identities.suffix(limit)
-        if window.contains(where: { $0.phone != nil }) { return Array(window) }
+        if window.contains(where: Self.bearsPhone) { return Array(window) }
 
         let before = identities.dropLast(limit)
-        let phoneEvent = before.last { $0.phone != nil }
+        let phoneEvent = before.last(where: Self.bearsPhone)
         let voids = before.filter { event in
             event.isVoid && phoneEvent.map { $0.identity < event.identity } ?? true
         }
         var kept: [CardEvent] = []
         if let phoneEvent {
-            kept.append(
-                CardEvent(
-                    identity: phoneEvent.identity, phone: phoneEvent.phone,
-                    isVoid: phoneEvent.isVoid || voids.count >= limit))
+            let event = CardEvent(
+                restoring: phoneEvent.identity, phone: phoneEvent.phone,
+                otherPhones: phoneEvent.otherPhones, comment: .empty,
+                isVoid: phoneEvent.isVoid || voids.count >= limit, isErased: phoneEvent.isErased)
+            guard let event else { preconditionFailure("the model makes events that can be") }
+            kept.append(event)
         }
         kept += voids.suffix(limit).map { CardEvent.void($0.identity) }
         return kept + window
+    }
+
+    /// A phone that was erased was one.
+    private static func bearsPhone(_ event: CardEvent) -> Bool {
+        event.phone != nil || event.isErased
     }
 
     /// What becomes of `fact` when everything in `facts` is known.

@@ -77,6 +77,9 @@ struct CardRecordScanTests {
                     ),
                     isVoid: Int.random(in: 0..<4, using: &random) == 0))
         }
+        if Int.random(in: 0..<3, using: &random) == 0 {
+            _ = history.erase(ErasureList(of: [.phone(try phone(1))]))
+        }
         let name = ["A", "ZYW8827", String(repeating: "9", count: 32)]
         return (try card(name.randomElement(using: &random) ?? "A"), history)
     }

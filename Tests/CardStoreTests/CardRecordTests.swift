@@ -41,6 +41,32 @@ struct CardRecordTests {
         #expect(Array(record.prefix(8)) == [0x87, 0xBB, 0x84, 0x5E, 0x67, 0xFD, 0x7D, 0x89])
     }
 
+    /// What few events have: other phones behind the comment, and the mark of an erasure.
+    @Test func encode_givesTheBytesOfOtherPhonesAndErasures() throws {
+        var history = CardHistory()
+        for digits: UInt64 in [0x0102, 0x0304, 0x0506] {
+            _ = history.merge(
+                CardEvent(
+                    identity: try identity(1, status: .pickedUp, feed: "up"),
+                    phone: try phone(digits),
+                    comment: EventText(unchecked: Array("ok".utf8))))
+        }
+        _ = history.merge(CardEvent(identity: try identity(2, feed: "d"), phone: try phone(7)))
+        #expect(history.erase(ErasureList(of: [.phone(try phone(7))])) == 1)
+        let events: [UInt8] = [
+            0x01, 0xF1, 0x53, 0x65, 0, 2 | 4, 2, 0, 2, 0,
+            0x06, 0x05, 0, 0, 0, 0, 0, 0,
+            0x75, 0x70, 0x6F, 0x6B,
+            2, 0x02, 0x01, 0, 0, 0, 0, 0, 0, 0x04, 0x03, 0, 0, 0, 0, 0, 0,
+
+            0x02, 0xF1, 0x53, 0x65, 2, 8, 1, 0, 0, 0,
+            0x64,
+        ]
+        let record = CardRecord.encode(history, key: Array("A".utf8).span.bytes)
+        #expect(Array(record.dropFirst(32)) == events)
+        #expect(try decode(record, key: "A") == history)
+    }
+
     /// A card without a state has a head of zeros.
     @Test func encode_givesZeros_whenThereIsNoState() throws {
         var history = CardHistory()
@@ -142,6 +168,9 @@ struct CardRecordTests {
                 comment: EventText(unchecked: comment),
                 isVoid: Int.random(in: 0..<4, using: &random) == 0)
             _ = history.merge(event)
+        }
+        if Int.random(in: 0..<3, using: &random) == 0 {
+            _ = history.erase(ErasureList(of: [.phone(try phone(1))]))
         }
         return history
     }

@@ -141,14 +141,14 @@ struct CardStoreTests {
     @Test(arguments: [false, true])
     func init_refusesALaterSchema(_ create: Bool) throws {
         let fixture = try StoreFixture()
-        try fixture.writeMeta(MetaValue.schema, [4])
+        try fixture.writeMeta(MetaValue.schema, [5])
         let error = #expect(throws: StoreError.self) {
             try fixture.reopen()
         }
-        #expect(error == .schema(found: 4, supported: 3))
+        #expect(error == .schema(found: 5, supported: 4))
         #expect(
             error?.description
-                == "the store has schema version 4, and this program reads version 3;"
+                == "the store has schema version 5, and this program reads version 4;"
                 + " use the version of cardstatus that wrote it")
     }
 

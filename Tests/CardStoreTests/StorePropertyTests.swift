@@ -70,6 +70,59 @@ struct StorePropertyTests {
         #expect(contents[2] == contents[0], "seed \(seed)")
     }
 
+    /// Erasures anywhere among the facts, and again: what is kept is a function of events, voids
+    /// and erasures. Each store has a key of its own, and what it keeps of cards does not show it.
+    @Test(arguments: UInt64(201)...206)
+    func commit_endsInTheSameBytes_whereverTheErasuresCome(_ seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let facts = try Self.drawFacts(&random)
+        let erased = try [1, 2, 3].filter { _ in Bool.random(using: &random) }.map {
+            ErasureSubject.phone(try phone($0))
+        }
+        var contents: [StoreFixture.Content] = []
+        for round in 0..<4 {
+            let fixture = try StoreFixture()
+            // All facts first and all erasures behind them, or the other way round, or mixed.
+            var steps: [(facts: [CardFact], subject: ErasureSubject?)] = []
+            let again = (facts + facts.prefix(9)).shuffled(using: &random)
+            var rest = (round == 0 ? facts : again)[...]
+            while !rest.isEmpty {
+                let part = Array(rest.prefix(Int.random(in: 1...12, using: &random)))
+                rest = rest.dropFirst(part.count)
+                steps.append((part, nil))
+            }
+            for subject in erased {
+                let place =
+                    switch round {
+                    case 0: steps.count
+                    case 1: 0
+                    default: Int.random(in: 0...steps.count, using: &random)
+                    }
+                steps.insert(([], subject), at: place)
+                if round == 3 { steps.append(([], subject)) }
+            }
+            for step in steps {
+                if let subject = step.subject {
+                    _ = try StoreErasure(fixture.store).run([subject])
+                    #expect(try !fixture.store.hasUnfinishedErasure())
+                } else {
+                    _ = try fixture.store.commit([step.facts])
+                }
+                if Int.random(in: 0..<6, using: &random) == 0 { try fixture.reopen() }
+            }
+            contents.append(try fixture.content())
+            try Self.expectLookUps(fixture.store, try fixture.histories())
+            for subject in erased {
+                guard case .phone(let phone) = subject else { continue }
+                #expect(try fixture.store.copies(phone: phone.digits).isEmpty)
+            }
+            try fixture.finish()
+        }
+        for content in contents.dropFirst() {
+            #expect(content == contents[0], "seed \(seed)")
+        }
+    }
+
     /// Few cards, moments, statuses, feeds, references and phones, so that facts meet.
     private static func drawFacts(_ random: inout SeededGenerator) throws -> [CardFact] {
         try (0..<Int.random(in: 5...80, using: &random)).map { _ in

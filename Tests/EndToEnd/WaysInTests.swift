@@ -4,7 +4,8 @@ import Synchronization
 import Testing
 
 /// The state is a function of the set of everything said, whatever the way in: files that are
-/// loaded, files in a folder, uploads, pulls, single writes, and voids of both kinds.
+/// loaded, files in a folder, uploads, pulls, single writes, voids of both kinds, and erasures
+/// beside them.
 struct WaysInTests {
     /// One thing to be said of a card.
     private struct Statement {
@@ -111,8 +112,11 @@ struct WaysInTests {
 
     /// Says the statements in a random order, some of them twice, in groups of random size, each in
     /// one of the ways that take it, all to one running server; gives the export.
+    ///
+    /// - Parameter erased: a phone that is erased at some point.
     private static func export(
-        _ statements: [Statement], by ways: [Way], _ random: inout SeededGenerator
+        _ statements: [Statement], by ways: [Way], erasing erased: String? = nil,
+        _ random: inout SeededGenerator
     ) throws -> String {
         let document = Document()
         let upstream = try OddUpstream { _ in .json(document.current) }
@@ -124,7 +128,14 @@ struct WaysInTests {
             (statements + statements.filter { _ in Bool.random(using: &random) })
             .shuffled(using: &random)
         var number = 0
+        var partsToErasure = Int.random(in: 0...5, using: &random)
+        func erase() throws {
+            guard let erased else { return }
+            try Program.succeed(["erase", "--data-dir", data, "--phone", erased])
+        }
         while !rest.isEmpty {
+            if partsToErasure == 0 { try erase() }
+            partsToErasure -= 1
             let part = rest.prefix(Int.random(in: 1...6, using: &random))
             rest.removeFirst(part.count)
             for group in Dictionary(grouping: part, by: { "\($0.feed) \($0.isVoid)" }).values {
@@ -169,6 +180,7 @@ struct WaysInTests {
                 }
             }
         }
+        if partsToErasure >= 0 { try erase() }
         #expect(server.stop().status == 0)
         try Program.succeed(["check", "--data-dir", data])
         return try Program.succeed(["export", "--data-dir", data])
@@ -194,6 +206,26 @@ struct WaysInTests {
             var exports: Set<String> = []
             for ways in [[.load], [.write], Way.allCases, Way.allCases] {
                 exports.insert(try Self.export(statements, by: ways, &random))
+            }
+            #expect(exports.count == 1, "seed \(seed), round \(round)")
+            #expect(exports.first?.isEmpty == false)
+        }
+    }
+
+    /// The same with a phone erased at some point, before, between or behind: the events are the
+    /// same. The lists of what was erased differ, since each store has a key of its own.
+    @Test func exports_areEqual_whereverTheErasureComes() throws {
+        let seed = SeededGenerator.newSeed()
+        print("seed \(seed)")
+        var random = SeededGenerator(seed: seed)
+        for round in 0..<2 {
+            let statements = Self.statements(&random)
+            var exports: Set<[Substring]> = []
+            for ways in [[.load], [.write], Way.allCases, Way.allCases] {
+                let export = try Self.export(
+                    statements, by: ways, erasing: "+971501111111", &random)
+                #expect(!export.contains("971501111111"))
+                exports.insert(export.split(separator: "\n").filter { $0.contains("card_id") })
             }
             #expect(exports.count == 1, "seed \(seed), round \(round)")
             #expect(exports.first?.isEmpty == false)

@@ -41,18 +41,23 @@ public struct PhoneNumber: Comparable, Hashable, Sendable, CustomStringConvertib
     /// Shows neither the calling code nor more than that when the code is unknown.
     public var masked: String {
         let text = String(digits)
-        var shown = 0
-        var code = 0
-        for (index, byte) in text.utf8.prefix(3).enumerated() {
-            code = code * 10 + Int(byte - UInt8(ascii: "0"))
-            if PhonePlan.main(callingCode: code) != nil {
-                shown = index + 1
-                break
-            }
-        }
+        let shown = callingCodeCount
         let hidden = text.utf8.count - shown - 2
         guard hidden > 0 else { return "+" + String(repeating: "*", count: text.utf8.count) }
         return "+\(text.prefix(shown))\(String(repeating: "*", count: hidden))\(text.suffix(2))"
+    }
+
+    /// All digits but the country calling code; all of them when that is unknown. Not for logs.
+    public var nationalDigits: String { String(String(digits).dropFirst(callingCodeCount)) }
+
+    /// How many digits the country calling code has; 0 when it is unknown.
+    private var callingCodeCount: Int {
+        var code = 0
+        for (index, byte) in String(digits).utf8.prefix(3).enumerated() {
+            code = code * 10 + Int(byte - UInt8(ascii: "0"))
+            if PhonePlan.main(callingCode: code) != nil { return index + 1 }
+        }
+        return 0
     }
 
     public var description: String { masked }
