@@ -13,8 +13,9 @@ extension ByteBuffer {
     }
 
     /// Punctuation and keys, as they are.
+    @inline(__always)
     public mutating func raw(_ text: StaticString) {
-        append(text)
+        write(reserving: text.utf8CodeUnitCount) { $0.raw(text) }
     }
 
     /// A string, quoted and escaped. The bytes are UTF-8.

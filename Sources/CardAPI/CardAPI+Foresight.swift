@@ -6,8 +6,8 @@ public import HTTPFront
 // for what their answers will need, in the index's two steps.
 //
 // Nothing is answered from here, and nothing is checked: a key that is escaped or odd, a route that
-// the router would not choose, a request without an API key cost or gain some time. The one thing
-// that is kept is the phone, which takes longest to read.
+// the router would not choose, a request without an API key cost or gain some time. What is kept
+// is the key itself, so that it is read once.
 
 extension CardAPI {
     private enum Foreseen {
@@ -24,8 +24,8 @@ extension CardAPI {
     ) {
         switch (step, hint.kind) {
         case (.requestLine, _): recognise(target, &hint)
-        case (.headers, Foreseen.card): service.prefetchCard(hint.words.0)
-        case (.headers, Foreseen.phone): service.prefetchCard(ofPhone: hint.words.0)
+        case (.headers, Foreseen.card): service.prefetchCard(hint.step)
+        case (.headers, Foreseen.phone): service.prefetchCard(ofPhone: hint.step)
         case (.headers, _): break
         }
     }
@@ -37,13 +37,16 @@ extension CardAPI {
         if CardAPI.begins(target, CardAPI.card) {
             let key = UnsafeBufferPointer(rebasing: target[count...])
             guard let id = CardID(plain: key.span) else { return }
-            hint.words.0 = service.prefetch(id)
+            hint.step = service.prefetch(id)
+            hint.words = id.words
+            hint.count = id.count
             hint.kind = Foreseen.card
         } else if CardAPI.begins(target, CardAPI.phone) {
             let query = UnsafeBufferPointer(rebasing: target[count...])
             guard let phone = PhoneQuery.phone(query, defaultRegion: defaultRegion)
             else { return }
-            hint.words = (service.prefetch(phone), phone.digits)
+            hint.step = service.prefetch(phone)
+            hint.words.0 = phone.digits
             hint.kind = Foreseen.phone
         }
     }
@@ -62,10 +65,17 @@ extension CardAPI {
                 == expected.loadUnaligned(fromByteOffset: 3, as: UInt64.self)
     }
 
+    /// The card of a request for one, when it was recognised: its ID is the whole rest of the path.
+    @inline(__always)
+    static func foreseenCard(_ request: borrowing Request) -> CardID? {
+        let hint = request.hint
+        return hint.kind == Foreseen.card ? CardID(words: hint.words, count: hint.count) : nil
+    }
+
     /// The phone of a request for its cards and nothing else, when it was recognised.
     @inline(__always)
     static func foreseenPhone(_ request: borrowing Request) -> PhoneNumber? {
         let hint = request.hint
-        return hint.kind == Foreseen.phone ? PhoneNumber(digits: hint.words.1) : nil
+        return hint.kind == Foreseen.phone ? PhoneNumber(digits: hint.words.0) : nil
     }
 }

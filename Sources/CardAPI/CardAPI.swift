@@ -204,7 +204,9 @@ public final class CardAPI: Sendable {
             }
             switch route {
             case .unmatched: Problem.unknownRoute.write(to: &reply)
-            case .card: try card(pathSegment(path, captures), request, &reply)
+            case .card:
+                let id = try Self.foreseenCard(request) ?? pathSegment(path, captures)
+                try card(id, request, &reply)
             case .cards: try cards(request, &reply)
             case .batch: try batch(request, &reply)
             case .history: try history(pathSegment(path, captures), request, &reply)

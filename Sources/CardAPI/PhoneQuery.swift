@@ -15,6 +15,20 @@ enum PhoneQuery {
         let nameCount = name.utf8CodeUnitCount
         guard query.count > nameCount, query.count <= nameCount + 48 else { return nil }
         for index in 0..<nameCount where query[index] != name.utf8Start[index] { return nil }
+        if query[nameCount] == UInt8(ascii: "%"), query.count > nameCount + 3,
+            query[nameCount + 1] == UInt8(ascii: "2"), query[nameCount + 2] | 0x20 == 0x62,
+            let phone = PhoneParser.international(query.span.extracting((nameCount + 3)...))
+        {
+            return phone
+        }
+        return anyPhone(query, defaultRegion: defaultRegion)
+    }
+
+    @inline(never)
+    private static func anyPhone(
+        _ query: UnsafeBufferPointer<UInt8>, defaultRegion: PhoneRegion
+    ) -> PhoneNumber? {
+        let nameCount = name.utf8CodeUnitCount
         var text = InlineArray<48, UInt8>(repeating: 0)
         var count = 0
         var offset = nameCount

@@ -130,6 +130,6 @@ public enum Route: Int, CaseIterable, Sendable {
         Router(
             allCases.filter { $0 != .unmatched }
                 .map { Router.Route($0.method, $0.pattern, tag: $0.rawValue) },
-            frequent: Route.card.rawValue)
+            frequent: [Route.card.rawValue, Route.cards.rawValue])
     }
 }

@@ -240,36 +240,73 @@ public final class CardIndex: @unchecked Sendable {
         _ body: (borrowing CardView) throws -> Void
     ) rethrows -> Bool {
         try ReaderEpochs.read {
-            var names = InlineArray<64, UInt32>(repeating: 0)
-            var count = 0
-            let crowd = phoneTable.search(hash.hash(phone)) { name in
+            let phoneHash = hash.hash(phone)
+            var only: UInt32 = 0
+            // Ends at what a list is needed for: a second card, or a crowd.
+            let other = phoneTable.search(phoneHash) { name in
                 let record = record(name)
                 guard record.phoneDigits == phone.digits else { return false }
-                // More than can be listed: while a reader looks, the writer may move entries past
-                // it.
-                if record.isCrowd || count == CardIndex.listedMax { return true }
-                names[count] = name
-                count += 1
+                if record.isCrowd || only != 0 { return true }
+                only = name
                 return false
             }
-            guard crowd == nil else { return false }
-            if count > 1 { sortByID(&names, count) }
-            var left = limit
-            var last: CardID?
-            for index in 0..<count {
-                guard left > 0 else { break }
-                let id = record(names[index]).id
-                // A card that went away and came back while the reader looked was found twice.
-                guard id != last, after.map({ id > $0 }) ?? true,
-                    case let name = current(names[index], id), name != 0,
-                    record(name).phoneDigits == phone.digits
-                else { continue }
-                try record(name).lend(id, records, body)
-                last = id
-                left -= 1
+            guard other == nil else {
+                return try lendSeveral(phone, phoneHash, after, limit, body)
+            }
+            if only != 0, limit > 0 {
+                _ = try lendHolder(only, of: phone, after, body)
             }
             return true
         }
+    }
+
+    /// As ``withCards(phone:after:limit:_:)``, within a read, for a phone of several cards or a
+    /// crowd. Apart, so that the list is not made for the many phones of one card.
+    @inline(never)
+    private func lendSeveral(
+        _ phone: PhoneNumber, _ phoneHash: UInt64, _ after: CardID?, _ limit: Int,
+        _ body: (borrowing CardView) throws -> Void
+    ) rethrows -> Bool {
+        var names = InlineArray<64, UInt32>(repeating: 0)
+        var count = 0
+        let crowd = phoneTable.search(phoneHash) { name in
+            let record = record(name)
+            guard record.phoneDigits == phone.digits else { return false }
+            // More than can be listed: while a reader looks, the writer may move entries past it.
+            if record.isCrowd || count == CardIndex.listedMax { return true }
+            names[count] = name
+            count += 1
+            return false
+        }
+        guard crowd == nil else { return false }
+        if count > 1 { sortByID(&names, count) }
+        var left = limit
+        var last = after
+        for index in 0..<count where left > 0 {
+            // A card that went away and came back while the reader looked was found twice, and is
+            // not lent again: it is not beyond the last.
+            guard let id = try lendHolder(names[index], of: phone, last, body) else { continue }
+            last = id
+            left -= 1
+        }
+        return true
+    }
+
+    /// Lends the card of a record that a phone lists, if it lies beyond `after` and has that phone
+    /// now.
+    ///
+    /// - Returns: its ID; nil when nothing was lent.
+    @inline(__always)
+    private func lendHolder(
+        _ listed: UInt32, of phone: PhoneNumber, _ after: CardID?,
+        _ body: (borrowing CardView) throws -> Void
+    ) rethrows -> CardID? {
+        let id = record(listed).id
+        if let after, id <= after { return nil }
+        let name = current(listed, id)
+        guard name != 0, record(name).phoneDigits == phone.digits else { return nil }
+        try record(name).lend(id, records, body)
+        return id
     }
 
     /// The record of a card now, of which one is known that was its record, is or will be; 0 when

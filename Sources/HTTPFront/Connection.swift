@@ -70,8 +70,6 @@ struct Connection: ~Copyable {
     var credential = AcceptedCredential()
     /// What the server's foresight remembers of the request.
     var hint = RequestHint()
-    /// Whether the request has waited a turn: see `TurnTaking`.
-    var hasWaited = false
 
     init(
         workerIndex: Int, isLoopbackClient: Bool, client: ClientAddress?, place: Int?,
@@ -94,7 +92,6 @@ struct Connection: ~Copyable {
         bodyBytesSeen = 0
         refusal = nil
         hint.kind = 0
-        hasWaited = false
         if stream != nil || suspension != nil { clearSlow() }
         if let object {
             ReplyTemplate.Pool.giveBack(object)

@@ -124,10 +124,13 @@ public struct Reply: ~Copyable {
 
     /// libmicrohttpd's object for a reply by a template, with body and value in it; nil when the
     /// reply is none, has a long body, or there is no memory.
+    ///
+    /// - Parameter nanos: when the request came, on the monotonic clock.
     @inline(__always)
-    func takeObject() -> UnsafeMutablePointer<ReplyTemplate.Object>? {
+    func takeObject(_ nanos: UInt64) -> UnsafeMutablePointer<ReplyTemplate.Object>? {
         guard let pool, !isPlain, body.count <= ReplyTemplate.bodyCountMax,
-            let object = ReplyTemplate.Pool.take(pool, bodyCount: body.count),
+            let object = ReplyTemplate.Pool.take(
+                pool, bodyCount: body.count, nanos: nanos),
             let value = values.bytes.baseAddress
         else { return nil }
         if let bytes = body.bytes.baseAddress {

@@ -9,6 +9,7 @@ import Glibc
 // The header's value is written where libmicrohttpd has its copy, whose address
 // MHD_get_response_header gives. It does so as `const`, since responses may be shared. Ours is not:
 // between `completed` and MHD_queue_response nobody else holds it, and the value keeps its length.
+// The date is written in the same way: with a `Date` of our own libmicrohttpd adds none.
 //
 // An object belongs to one worker's pool. It is taken when a reply is queued and given back when
 // the request is completed, both on the worker's thread; in between its connection holds it.
@@ -28,6 +29,9 @@ public final class ReplyTemplate: @unchecked Sendable {
         let response: OpaquePointer
         let body: UnsafeMutablePointer<UInt8>
         let value: UnsafeMutablePointer<UInt8>
+        let date: UnsafeMutablePointer<UInt8>
+        /// Which `HTTPDate` it has.
+        var dateNumber = 0
         let bodyCount: Int
         let pool: UnsafeMutablePointer<Pool>
         var next: UnsafeMutablePointer<Object>?
@@ -47,6 +51,7 @@ public final class ReplyTemplate: @unchecked Sendable {
         let name: StaticString
         let valueCount: Int
         let free: UnsafeMutablePointer<FreeList>
+        var date = HTTPDate()
         /// Objects that are out with connections; none may be left when the pool goes.
         var usedCount = 0
     }
@@ -102,10 +107,25 @@ public final class ReplyTemplate: @unchecked Sendable {
 }
 
 extension ReplyTemplate.Pool {
-    /// An object for a body of this length; nil without memory.
+    /// An object for a body of this length, with the date; nil without memory.
+    ///
+    /// - Parameter nanos: when the request came, on the monotonic clock.
     @inline(__always)
     static func take(
-        _ pool: UnsafeMutablePointer<Self>, bodyCount: Int
+        _ pool: UnsafeMutablePointer<Self>, bodyCount: Int, nanos: UInt64
+    ) -> UnsafeMutablePointer<ReplyTemplate.Object>? {
+        guard let object = take(pool, bodyCount) else { return nil }
+        pool.pointee.date.update(nanos)
+        if object.pointee.dateNumber != pool.pointee.date.number {
+            object.pointee.dateNumber = pool.pointee.date.number
+            pool.pointee.date.write(to: object.pointee.date)
+        }
+        return object
+    }
+
+    @inline(__always)
+    private static func take(
+        _ pool: UnsafeMutablePointer<Self>, _ bodyCount: Int
     ) -> UnsafeMutablePointer<ReplyTemplate.Object>? {
         let list = pool.pointee.free + bodyCount
         guard let object = list.pointee.first else { return make(pool, bodyCount) }
@@ -139,7 +159,7 @@ extension ReplyTemplate.Pool {
             body.deallocate()
             return nil
         }
-        guard let value = pool.pointee.addHeaders(to: response) else {
+        guard let (value, date) = pool.pointee.addHeaders(to: response) else {
             MHD_destroy_response(response)
             body.deallocate()
             return nil
@@ -147,25 +167,38 @@ extension ReplyTemplate.Pool {
         let object = UnsafeMutablePointer<ReplyTemplate.Object>.allocate(capacity: 1)
         object.initialize(
             to: ReplyTemplate.Object(
-                response: response, body: body, value: value, bodyCount: bodyCount, pool: pool))
+                response: response, body: body, value: value, date: date, bodyCount: bodyCount,
+                pool: pool))
         pool.pointee.usedCount += 1
         return object
     }
 
-    /// - Returns: where libmicrohttpd has the value that varies.
-    private func addHeaders(to response: OpaquePointer) -> UnsafeMutablePointer<UInt8>? {
+    /// - Returns: where libmicrohttpd has the value that varies, and the date.
+    private func addHeaders(
+        to response: OpaquePointer
+    ) -> (value: UnsafeMutablePointer<UInt8>, date: UnsafeMutablePointer<UInt8>)? {
         if let contentType {
             guard Reply.add(response, "Content-Type", contentType) else { return nil }
         }
         for header in headers {
             guard Reply.add(response, header.name, header.value) else { return nil }
         }
+        guard let value = Self.addPlace(valueCount, name, to: response),
+            let date = Self.addPlace(HTTPDate.byteCount, "Date", to: response)
+        else { return nil }
+        return (value, date)
+    }
+
+    /// - Returns: where libmicrohttpd has the value of a header of so many bytes.
+    private static func addPlace(
+        _ byteCount: Int, _ name: StaticString, to response: OpaquePointer
+    ) -> UnsafeMutablePointer<UInt8>? {
         let name = Reply.characters(name.utf8Start)
-        let placeholder = [CChar](repeating: 0x78, count: valueCount) + [0]
+        let placeholder = [CChar](repeating: 0x78, count: byteCount) + [0]
         guard MHD_add_response_header(response, name, placeholder) == .YES,
             let copy = MHD_get_response_header(response, name)
         else { return nil }
-        precondition(strlen(copy) == valueCount, "libmicrohttpd keeps a header's value as it is")
+        precondition(strlen(copy) == byteCount, "libmicrohttpd keeps a header's value as it is")
         return UnsafeMutableRawPointer(mutating: copy).assumingMemoryBound(to: UInt8.self)
     }
 

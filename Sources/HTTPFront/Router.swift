@@ -4,8 +4,9 @@
 // array. Built once, read by all workers, never changed.
 //
 // A request for one thing by its name is the commonest, so a GET of `literal/…/{capture}` has a way
-// of its own in front of the tree: see `Shortcut`. It is found in the tree at the building, so
-// there is one table of routes, and a path that does not fit it exactly goes through the tree.
+// of its own in front of the tree, and so has a GET of one literal path: see `Shortcut`. Both are
+// found in the tree at the building, so there is one table of routes, and a path that does not fit
+// them exactly goes through the tree.
 //
 // A path that a literal pattern has with another method only may still be a captured segment of
 // another pattern: with `POST /cards/batch` and `GET /cards/{id}`, a GET of /cards/batch asks for
@@ -83,39 +84,74 @@ public struct Router: Sendable {
         var tags = InlineArray<8, Int>(repeating: 0)
     }
 
-    /// A pattern whose only capture is its last segment, such as `/api/cards/{card_id}`, for GET
-    /// and HEAD. It is chosen only if no GET route has another literal in the place of the capture,
-    /// which the tree would prefer.
+    /// A pattern for GET and HEAD whose only capture is its last segment, such as
+    /// `/api/cards/{card_id}`, or that has none. The former is chosen only if no GET route has
+    /// another literal in the place of the capture, which the tree would prefer.
     private struct Shortcut {
-        /// The literal bytes in front of the capture, 8 to 16 of them, as two words that overlap.
+        /// The literal bytes, or those in front of the capture, 8 to 16 of them, as two words that
+        /// overlap.
         var first: UInt64 = 0
         var last: UInt64 = 0
         /// 0 when there is no shortcut.
         var count = 0
         var tag = 0
+
+        init() {}
+
+        init(_ literal: some Collection<UInt8>, tag: Int) {
+            guard (8...16).contains(literal.count) else { return }
+            Array(literal).withUnsafeBytes { bytes in
+                first = bytes.loadUnaligned(as: UInt64.self)
+                last = bytes.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self)
+            }
+            count = literal.count
+            self.tag = tag
+        }
+
+        /// Whether a path that has as many bytes begins with the literal ones.
+        @inline(__always)
+        func begins(_ path: UnsafeRawPointer) -> Bool {
+            path.loadUnaligned(as: UInt64.self) == first
+                && path.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self) == last
+        }
     }
 
-    private var shortcut = Shortcut()
+    private var capturing = Shortcut()
+    private var literal = Shortcut()
     private var nodes = [Node(literal: 0..<0)]
     private var literals: [UInt8] = []
 
     /// Fails by precondition on a malformed pattern or one given twice: both are bugs of the
     /// program.
     ///
-    /// - Parameter frequent: the tag of the route whose GET is to be found fastest. It may be any
-    ///   route, but only a pattern of 8 to 16 literal bytes with one capture at its end gains.
-    public init(_ routes: [Route], frequent: Int? = nil) {
+    /// - Parameter frequent: the tags of routes whose GET is to be found fastest. They may be any,
+    ///   but only the first that has 8 to 16 literal bytes and one capture at its end gains, and
+    ///   the first that has so many and no capture.
+    public init(_ routes: [Route], frequent: [Int] = []) {
         for route in routes { insert(route) }
-        if let route = routes.first(where: { $0.tag == frequent && $0.method == .get }) {
-            shortcut = shortcut(to: route)
+        for tag in frequent {
+            guard let route = routes.first(where: { $0.tag == tag && $0.method == .get })
+            else { continue }
+            if route.pattern.contains("{") {
+                if capturing.count == 0 { capturing = shortcut(to: route) }
+            } else if literal.count == 0, !route.pattern.hasSuffix("/") {
+                literal = Shortcut(route.pattern.utf8, tag: tag)
+            }
         }
     }
 
     /// The route of a path (percent-encoded, without query). Allocates nothing; its cost grows with
     /// the number of siblings at each segment, not with the number of routes.
     public func match(_ method: HTTPMethod, _ path: UnsafeBufferPointer<UInt8>) -> Match {
-        if let capture = shortcutCapture(method, path) {
-            return .route(tag: shortcut.tag, captures: Captures(capture))
+        if method == .get || method == .head, let base = path.baseAddress {
+            if path.count > capturing.count, capturing.count > 0, capturing.begins(base),
+                let capture = lastSegment(path)
+            {
+                return .route(tag: capturing.tag, captures: Captures(capture))
+            }
+            if path.count == literal.count, literal.begins(base) {
+                return .route(tag: literal.tag, captures: Captures())
+            }
         }
         guard path.first == UInt8(ascii: "/") else { return .notFound }
         return nodes.withUnsafeBufferPointer { nodes in
@@ -135,21 +171,12 @@ public struct Router: Sendable {
         }
     }
 
-    /// The captured segment, when the path fits the shortcut.
+    /// What lies behind the literal bytes of the shortcut with a capture, when it is one segment.
     @inline(__always)
-    private func shortcutCapture(
-        _ method: HTTPMethod, _ path: UnsafeBufferPointer<UInt8>
-    ) -> Range<Int>? {
-        let count = shortcut.count
-        guard count > 0, path.count > count, method == .get || method == .head,
-            let base = path.baseAddress
-        else { return nil }
-        let text = UnsafeRawPointer(base)
-        guard text.loadUnaligned(as: UInt64.self) == shortcut.first,
-            text.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self) == shortcut.last
-        else { return nil }
-        for index in count..<path.count where base[index] == UInt8(ascii: "/") { return nil }
-        return count..<path.count
+    private func lastSegment(_ path: UnsafeBufferPointer<UInt8>) -> Range<Int>? {
+        let range = capturing.count..<path.count
+        for index in range where path[index] == UInt8(ascii: "/") { return nil }
+        return range
     }
 
     /// One match on its way; results are node indexes, -1 where there is none.
@@ -251,14 +278,7 @@ extension Router {
             if nodes[child].literal != nil, isRival { return Shortcut() }
             child = nodes[child].nextSibling
         }
-        let prefix = Array(route.pattern.utf8.dropLast(capture.utf8.count))
-        guard (8...16).contains(prefix.count) else { return Shortcut() }
-        return prefix.withUnsafeBytes { bytes in
-            Shortcut(
-                first: bytes.loadUnaligned(as: UInt64.self),
-                last: bytes.loadUnaligned(fromByteOffset: prefix.count - 8, as: UInt64.self),
-                count: prefix.count, tag: route.tag)
-        }
+        return Shortcut(route.pattern.utf8.dropLast(capture.utf8.count), tag: route.tag)
     }
 
     private mutating func set(_ method: HTTPMethod, at node: Int, tag: Int) {

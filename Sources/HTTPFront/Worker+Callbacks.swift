@@ -7,12 +7,11 @@ import Glibc
 //   requestLine   the URI log callback: our copy of the target, before it is cut up in place; the
 //                 first step of the server's foresight
 //   access        first call, without body: refuse or accept. Answering here makes libmicrohttpd
-//                 close the connection ("discard request"), so only refusals do. What is accepted
-//                 gets the second step of foresight
+//                 close the connection ("discard request"), so only refusals do. It begins with the
+//                 second step of foresight, so that checking the headers gives memory time to come
 //   access        one call for each piece of the body
 //   access        last call, without body: the handler runs, its answer is queued, or it suspends
-//                 the connection and says that the answer comes later. A request that takes turns
-//                 has two such calls, and the first does nothing
+//                 the connection and says that the answer comes later
 //   access        one more call in that case, when the connection is resumed: the answer is queued
 //   completed     the answer is sent, or the connection broke; also when libmicrohttpd answered
 //
@@ -147,6 +146,7 @@ extension Worker {
         version: UnsafePointer<CChar>
     ) -> MHD_Result {
         guard !shared.isSealed else { return .NO }
+        foresee(.headers, state)
         let name = Worker.bytes(method, strlen(method))
         state.pointee.method = HTTPMethod(name)
         guard Framing.isTarget(state.pointee.target.bytes) else {
@@ -167,7 +167,6 @@ extension Worker {
         }
         state.pointee.path = Framing.path(of: state.pointee.target.bytes)
         state.pointee.phase = .accepted
-        foresee(.headers, state)
         return state.pointee.headers.framesBody ? expectBody(state, mhd) : .YES
     }
 
@@ -232,7 +231,6 @@ extension Worker {
 
     private func answer(_ state: ConnectionPointer, _ mhd: OpaquePointer) -> MHD_Result {
         pause(state)
-        if waitsATurn(state) { return .YES }
         if state.pointee.headers.framesBody, let result = endBody(state, mhd) { return result }
         let isDraining = shared.isDraining
         state.pointee.isDraining = isDraining
@@ -257,19 +255,6 @@ extension Worker {
             state, mhd, closing: shared.isDraining || state.pointee.reply.closesConnection)
     }
 
-    /// Whether a request that can be answered is to be asked for again in the next turn of the
-    /// event loop: see `TurnTaking`.
-    @inline(__always)
-    private func waitsATurn(_ state: ConnectionPointer) -> Bool {
-        guard state.pointee.hint.isSet else { return false }
-        guard !state.pointee.hasWaited else {
-            turns.hasWaited(inFlight: inFlight)
-            return false
-        }
-        state.pointee.hasWaited = turns.shouldWait()
-        return state.pointee.hasWaited
-    }
-
     func queue(
         _ state: ConnectionPointer, _ mhd: OpaquePointer, closing: Bool
     ) -> MHD_Result {
@@ -282,7 +267,7 @@ extension Worker {
             state.pointee.phase = .answered
             return .YES
         }
-        if !closing, let object = state.pointee.reply.takeObject() {
+        if !closing, let object = state.pointee.reply.takeObject(state.pointee.startNanos) {
             // Given back when the request is completed, also if it cannot be queued.
             state.pointee.object = object
             guard MHD_queue_response(mhd, UInt32(status), object.pointee.response) == .YES else {

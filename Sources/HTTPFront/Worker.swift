@@ -70,7 +70,6 @@ final class Worker: Sendable {
     let handler: HTTPServer.Handler
     let onCompleted: HTTPServer.CompletionHook
     let foresee: HTTPServer.Foresight?
-    let turns = TurnTaking()
 
     /// Written by the worker's thread alone, so a plain load and store count up; read by anyone.
     private let connectionsOpen = Atomic<Int>(0)

@@ -1,4 +1,5 @@
 import CardModel
+import CardTesting
 import Foundation
 import Testing
 
@@ -88,4 +89,34 @@ func parse_throwsTheReason_whenThereIsNoNumber(_ text: String, _ reason: PhoneEr
             answer == one.answer,
             "\(one.region) \(String(decoding: one.text, as: UTF8.self)), number \(index)")
     }
+}
+
+/// The short way for a plus and digits finds what the parser finds, or leaves it to the parser:
+/// every calling code with numbers of all lengths, and digits behind no code.
+@Test func international_agreesWithParse_whateverTheDigits() throws {
+    let seed = SeededGenerator.newSeed()
+    var random = SeededGenerator(seed: seed)
+    let parser = PhoneParser(region: try #require(PhoneRegion("AE")))
+    var found = 0
+    for code in 1...999 {
+        for count in 0...17 {
+            let rest = (0..<count).map { _ in String(Int.random(in: 0...9, using: &random)) }
+            let text = String(code) + rest.joined()
+            guard let number = PhoneParser.international(Array(text.utf8).span) else { continue }
+            found += 1
+            let parsed = try? parser.parse(Array(("+" + text).utf8).span)
+            #expect(parsed == number, "seed \(seed): +\(text)")
+        }
+    }
+    #expect(found > 1_000)
+}
+
+@Test(arguments: ["", "12", "0971585949014", "97158594901x", "9710585949014", "971585949014585949"])
+func international_isNil_whenThereIsMoreToFindOut(_ digits: String) {
+    #expect(PhoneParser.international(Array(digits.utf8).span) == nil)
+}
+
+@Test func international_findsTheNumber_whenItIsOne() {
+    #expect(
+        PhoneParser.international(Array("971585949014".utf8).span)?.e164 == "+971585949014")
 }

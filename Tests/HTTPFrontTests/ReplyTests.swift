@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import HTTPFront
@@ -86,6 +87,33 @@ struct ReplyTests {
                     let byte = UInt8(97 + number % 26)
                     #expect(reply.body == [UInt8](repeating: byte, count: number))
                 }
+            }
+        }
+    }
+
+    /// A reply by a template has one date, which is now's and goes on.
+    @Test func template_hasTheDate_alsoInTheNextSecond() throws {
+        let template = Self.template()
+        let test = try TestServer(handler: { request, reply in
+            reply.use(template, worker: request.worker) { place in
+                for index in 0..<6 { place[index] = 0x30 }
+            }
+        })
+        let form = DateFormatter()
+        form.locale = Locale(identifier: "en_US_POSIX")
+        form.timeZone = TimeZone(identifier: "GMT")
+        form.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+        let client = try test.client()
+        var seen: Set<String> = []
+        while seen.count < 3 {
+            let dates = try client.get("/").headers.filter { $0.name == "Date" }
+            let text = try #require(dates.first).value
+            let date = try #require(form.date(from: text))
+            #expect(dates.count == 1 && form.string(from: date) == text)
+            #expect(abs(date.timeIntervalSinceNow) < 60)
+            guard seen.insert(text).inserted else {
+                usleep(1_000)
+                continue
             }
         }
     }

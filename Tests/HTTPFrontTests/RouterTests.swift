@@ -2,7 +2,7 @@ import HTTPFront
 import Testing
 
 struct RouterTests {
-    private static let router = Router([
+    private static let routes: [Router.Route] = [
         .init(.get, "/", tag: 1),
         .init(.get, "/api/cards", tag: 2),
         .init(.get, "/api/cards/{card_id}", tag: 3),
@@ -14,12 +14,15 @@ struct RouterTests {
         .init(.get, "/x/{a}/y/{b}", tag: 9),
         .init(.get, "/x/lit/{b}/z", tag: 10),
         .init(.delete, "/api/{anything}", tag: 11),
-    ])
+    ]
 
-    private func match(_ method: HTTPMethod, _ path: String) -> String {
+    /// With the ways in front of the tree, and without.
+    private static let routers = [Router(routes, frequent: [3, 2]), Router(routes)]
+
+    private func match(_ router: Router, _ method: HTTPMethod, _ path: String) -> String {
         let bytes = Array(path.utf8)
         return bytes.withUnsafeBufferPointer { buffer in
-            switch RouterTests.router.match(method, buffer) {
+            switch router.match(method, buffer) {
             case .notFound: return "404"
             case .methodNotAllowed(let methods): return "405 \(methods.allowHeaderValue)"
             case .route(let tag, let captures):
@@ -55,7 +58,7 @@ struct RouterTests {
         (.get, "", "404"), (.get, "api/cards", "404"), (.options, "*", "404"),
     ])
     func match_findsTheRoute_whenPathIsGiven(method: HTTPMethod, path: String, expected: String) {
-        #expect(match(method, path) == expected)
+        for router in RouterTests.routers { #expect(match(router, method, path) == expected) }
     }
 
     /// Without routes nothing is found.

@@ -41,6 +41,31 @@ public struct PhoneParser: Sendable {
         return number
     }
 
+    /// What ``parse(_:)`` makes of a plus and these digits, for a parser without placeholders; nil
+    /// when they are no digits, or it takes more to find out. Programs write phones in this form,
+    /// and most of them are read here, in a tenth of the time.
+    public static func international(_ digits: Span<UInt8>) -> PhoneNumber? {
+        guard 3...17 ~= digits.count, digits[0] != UInt8(ascii: "0") else { return nil }
+        var value: UInt64 = 0
+        var plan: PhonePlan?
+        var codeCount = 0
+        for index in digits.indices {
+            let digit = digits[index] &- UInt8(ascii: "0")
+            guard digit < 10 else { return nil }
+            value = value &* 10 &+ UInt64(digit)
+            if index < 3, plan == nil {
+                plan = PhonePlan.main(callingCode: Int(value))
+                codeCount = index + 1
+            }
+        }
+        let nationalCount = digits.count - codeCount
+        guard let plan, nationalCount >= 2,
+            plan.hasNoNationalPrefix(behind: digits[codeCount] - UInt8(ascii: "0")),
+            plan.lengthError(nationalCount) == nil
+        else { return nil }
+        return PhoneNumber(digits: value)
+    }
+
     private func number(
         _ digits: PhoneDigits, hasPlus: Bool
     ) throws(PhoneError) -> PhoneNumber {

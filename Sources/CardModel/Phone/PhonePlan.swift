@@ -96,6 +96,11 @@ struct PhonePlan: Sendable {
         digits = rest
     }
 
+    /// Whether nothing that begins with a digit has a national prefix, as far as one look tells.
+    func hasNoNationalPrefix(behind digit: UInt8) -> Bool {
+        nationalPrefix == 0 || PhonePrefix.cannotMatch(nationalPrefix, digit)
+    }
+
     /// What follows this plan's own calling code at the front of a number written without `+`,
     /// or `nil` when the digits are better read as a national number.
     func nationalNumber(behindCallingCodeIn digits: PhoneDigits) -> PhoneDigits? {

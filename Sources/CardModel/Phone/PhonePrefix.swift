@@ -32,6 +32,14 @@ struct PhonePrefix {
         guard address != 0, run(address, 0, digits) else { return nil }
     }
 
+    /// Whether the program at `address` begins with a set of digits and a number's first is not one
+    /// of them.
+    static func cannotMatch(_ address: Int, _ first: UInt8) -> Bool {
+        let instruction = PhonePlan.prefixPrograms[address]
+        return Opcode(rawValue: instruction >> 13) == .digit
+            && (instruction >> UInt16(first)) & 1 == 0
+    }
+
     private mutating func run(_ address: Int, _ offset: Int, _ digits: PhoneDigits) -> Bool {
         var address = address
         var offset = offset
