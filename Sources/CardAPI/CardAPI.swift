@@ -423,6 +423,8 @@ public final class CardAPI: Sendable {
         let phone = try parameters.text("user_mobile").map { text in
             try parameters.phone(text, called: "user_mobile", defaultRegion: defaultRegion)
         }
+        // A wrong one is told also where no phone has need of it.
+        _ = try parameters.region()
         var count = 0
         func append(_ view: borrowing CardView, to json: inout ByteBuffer) {
             if count > 0 { json.raw(",") }

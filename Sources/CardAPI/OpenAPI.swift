@@ -83,6 +83,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "404": {"$ref": "#/components/responses/UnknownCard"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -118,7 +120,13 @@ enum OpenAPI {
                     "name": "limit",
                     "in": "query",
                     "description": "Cards on a page, at most.",
-                    "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 100}
+                    "schema": {
+                      "oneOf": [
+                        {"type": "integer", "minimum": 1, "maximum": 100},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ],
+                      "default": 100
+                    }
                   },
                   {
                     "name": "cursor",
@@ -167,6 +175,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
                   "429": {"$ref": "#/components/responses/TooManyRequests"},
@@ -254,6 +264,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "413": {"$ref": "#/components/responses/BatchTooLarge"},
                   "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
@@ -279,7 +291,13 @@ enum OpenAPI {
                     "name": "limit",
                     "in": "query",
                     "description": "Events on a page, at most.",
-                    "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+                    "schema": {
+                      "oneOf": [
+                        {"type": "integer", "minimum": 1, "maximum": 1000},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ],
+                      "default": 100
+                    }
                   },
                   {
                     "name": "cursor",
@@ -341,6 +359,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownCard"},
@@ -421,6 +441,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -450,21 +472,36 @@ enum OpenAPI {
                     "description": "The first moment, as RFC 3339 writes it, with `Z` or an \
         offset. The plus of an offset may be sent as it is, as `%2B`, or as a space. Fractions of \
         a second are cut off, as those of events are.",
-                    "schema": {"$ref": "#/components/schemas/WrittenTime"},
+                    "schema": {
+                      "oneOf": [
+                        {"$ref": "#/components/schemas/WrittenTime"},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ]
+                    },
                     "example": "2023-11-13T00:00:00+04:00"
                   },
                   {
                     "name": "to",
                     "in": "query",
                     "description": "The first moment that no longer counts.",
-                    "schema": {"$ref": "#/components/schemas/WrittenTime"},
+                    "schema": {
+                      "oneOf": [
+                        {"$ref": "#/components/schemas/WrittenTime"},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ]
+                    },
                     "example": "2023-11-14T00:00:00+04:00"
                   },
                   {
                     "name": "status",
                     "in": "query",
                     "description": "Only events of this status.",
-                    "schema": {"$ref": "#/components/schemas/Status"}
+                    "schema": {
+                      "oneOf": [
+                        {"$ref": "#/components/schemas/Status"},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ]
+                    }
                   },
                   {
                     "name": "feed",
@@ -476,7 +513,13 @@ enum OpenAPI {
                     "name": "limit",
                     "in": "query",
                     "description": "Events on a page, at most.",
-                    "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+                    "schema": {
+                      "oneOf": [
+                        {"type": "integer", "minimum": 1, "maximum": 1000},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ],
+                      "default": 100
+                    }
                   },
                   {
                     "name": "cursor",
@@ -531,6 +574,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -553,13 +598,25 @@ enum OpenAPI {
                     "name": "page",
                     "in": "query",
                     "description": "The page's number.",
-                    "schema": {"type": "integer", "minimum": 1, "default": 1}
+                    "schema": {
+                      "oneOf": [
+                        {"type": "integer", "minimum": 1},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ],
+                      "default": 1
+                    }
                   },
                   {
                     "name": "limit",
                     "in": "query",
                     "description": "Customers on a page.",
-                    "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 10}
+                    "schema": {
+                      "oneOf": [
+                        {"type": "integer", "minimum": 1, "maximum": 100},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ],
+                      "default": 10
+                    }
                   }
                 ],
                 "responses": {
@@ -595,6 +652,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -659,6 +718,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -737,6 +798,8 @@ enum OpenAPI {
                       }
                     }
                   },
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
                   "429": {"$ref": "#/components/responses/TooManyRequests"},
@@ -793,6 +856,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -822,19 +887,37 @@ enum OpenAPI {
                     "in": "query",
                     "description": "`next` of the answer before, or `sequence` of a write; \
         entries behind it are wanted.",
-                    "schema": {"type": "integer", "minimum": 0, "default": 0}
+                    "schema": {
+                      "oneOf": [
+                        {"type": "integer", "minimum": 0},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ],
+                      "default": 0
+                    }
                   },
                   {
                     "name": "wait",
                     "in": "query",
                     "description": "Seconds to wait for a change.",
-                    "schema": {"type": "integer", "minimum": 0, "maximum": 60, "default": 0}
+                    "schema": {
+                      "oneOf": [
+                        {"type": "integer", "minimum": 0, "maximum": 60},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ],
+                      "default": 0
+                    }
                   },
                   {
                     "name": "limit",
                     "in": "query",
                     "description": "Entries in the answer, at most.",
-                    "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1000}
+                    "schema": {
+                      "oneOf": [
+                        {"type": "integer", "minimum": 1, "maximum": 1000},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ],
+                      "default": 1000
+                    }
                   }
                 ],
                 "responses": {
@@ -860,6 +943,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -886,8 +971,10 @@ enum OpenAPI {
                     "description": "What to load: the configuration file, the API keys, the TLS \
         certificates, the index in memory, or all that the server has.",
                     "schema": {
-                      "type": "string",
-                      "enum": ["config", "keys", "certs", "index", "all"],
+                      "oneOf": [
+                        {"type": "string", "enum": ["config", "keys", "certs", "index", "all"]},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ],
                       "default": "all"
                     }
                   }
@@ -914,6 +1001,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -951,7 +1040,13 @@ enum OpenAPI {
                     "name": "verify",
                     "in": "query",
                     "description": "Check the copy before it gets its name.",
-                    "schema": {"type": "boolean", "default": true}
+                    "schema": {
+                      "oneOf": [
+                        {"type": "boolean"},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ],
+                      "default": true
+                    }
                   }
                 ],
                 "responses": {
@@ -972,6 +1067,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -1004,6 +1101,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -1052,6 +1151,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "503": {
                     "description": "It should not; `detail` says why. Look-ups that can be \
         answered still are.",
@@ -1108,6 +1209,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -1144,6 +1247,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
@@ -1198,6 +1303,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
@@ -1237,6 +1344,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
@@ -1276,6 +1385,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
@@ -1315,6 +1426,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
@@ -1354,6 +1467,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownFeed"},
@@ -1385,6 +1500,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -1430,20 +1547,31 @@ enum OpenAPI {
                     "name": "state",
                     "in": "query",
                     "description": "Runs in this state only.",
-                    "schema": {"$ref": "#/components/schemas/RunState"},
+                    "schema": {
+                      "oneOf": [
+                        {"$ref": "#/components/schemas/RunState"},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ]
+                    },
                     "example": "failed"
                   },
                   {
                     "name": "limit",
                     "in": "query",
                     "description": "How many at most.",
-                    "schema": {"type": "integer", "minimum": 1, "maximum": 500, "default": 50}
+                    "schema": {
+                      "oneOf": [
+                        {"type": "integer", "minimum": 1, "maximum": 500},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ],
+                      "default": 50
+                    }
                   },
                   {
                     "name": "cursor",
                     "in": "query",
                     "description": "`next` of the page before.",
-                    "schema": {"type": "string", "pattern": "^[0-9]+$"}
+                    "schema": {"type": "string", "pattern": "^[0-9]*$"}
                   }
                 ],
                 "responses": {
@@ -1499,6 +1627,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -1563,6 +1693,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownRun"},
@@ -1587,8 +1719,10 @@ enum OpenAPI {
                     "in": "query",
                     "description": "Rejected rows, or those with warnings.",
                     "schema": {
-                      "type": "string",
-                      "enum": ["rejects", "warnings"],
+                      "oneOf": [
+                        {"type": "string", "enum": ["rejects", "warnings"]},
+                        {"$ref": "#/components/schemas/Empty"}
+                      ],
                       "default": "rejects"
                     }
                   },
@@ -1596,7 +1730,7 @@ enum OpenAPI {
                     "name": "cursor",
                     "in": "query",
                     "description": "What the header `Link` of the page before has.",
-                    "schema": {"type": "string", "pattern": "^[0-9]+$"}
+                    "schema": {"type": "string", "pattern": "^[0-9]*$"}
                   }
                 ],
                 "responses": {
@@ -1614,6 +1748,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "404": {"$ref": "#/components/responses/UnknownRun"},
@@ -1648,6 +1784,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
                   "429": {"$ref": "#/components/responses/TooManyRequests"},
@@ -1671,6 +1809,8 @@ enum OpenAPI {
                     "content": {"application/json": {"schema": {"type": "object"}}}
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "429": {"$ref": "#/components/responses/TooManyRequests"}
                 }
               }
@@ -1877,6 +2017,10 @@ enum OpenAPI {
                     }
                   }
                 }
+              },
+              "HeadTooLarge": {
+                "description": "The request line, or the headers, are too long.",
+                "content": {"text/html": {"schema": {"type": "string"}}}
               },
               "KeyRequired": {
                 "description": "There is no valid API key in the request, or more than one, or it \
@@ -2640,12 +2784,6 @@ enum OpenAPI {
                   }
                 }
               },
-              "WrittenTime": {
-                "description": "A moment with its offset, from 2000 to 2099.",
-                "type": "string",
-                "format": "date-time",
-                "minLength": 16
-              },
               "EventPosition": {
                 "description": "Where a page of all cards' events ended.",
                 "type": "string",
@@ -2856,6 +2994,11 @@ enum OpenAPI {
                 "type": "string",
                 "pattern": "^[a-z0-9-]{1,32}$"
               },
+              "Empty": {
+                "description": "An empty parameter is as if it were not given.",
+                "type": "string",
+                "maxLength": 0
+              },
               "EventIdentity": {
                 "description": "What makes two events the same. Other members are refused.",
                 "type": "object",
@@ -2867,7 +3010,7 @@ enum OpenAPI {
                   "occurred_at": {"$ref": "#/components/schemas/WrittenTime"},
                   "feed": {
                     "description": "Without it: `api`.",
-                    "$ref": "#/components/schemas/FeedName"
+                    "oneOf": [{"$ref": "#/components/schemas/FeedName"}, {"type": "null"}]
                   },
                   "reference": {"type": ["string", "null"], "maxLength": 64}
                 }
@@ -2884,7 +3027,7 @@ enum OpenAPI {
                   "occurred_at": {"$ref": "#/components/schemas/WrittenTime"},
                   "feed": {
                     "description": "Without it: `api`.",
-                    "$ref": "#/components/schemas/FeedName"
+                    "oneOf": [{"$ref": "#/components/schemas/FeedName"}, {"type": "null"}]
                   },
                   "reference": {
                     "description": "The sender's own name of the event, in at most 64 bytes.",

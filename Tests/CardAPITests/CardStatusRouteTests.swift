@@ -105,6 +105,10 @@ struct CardStatusRouteTests {
             "?user_mobile=0585949014&region=ZZ",
             "The parameter 'region' must be the two letters of a country, such as AE."
         ),
+        (
+            "?card_id=ZYW8827&region=ZZ",
+            "The parameter 'region' must be the two letters of a country, such as AE."
+        ),
     ])
     func request_isMalformed(query: String, message: String) throws {
         let server = try APIServer(try Samples.facts(), from: .store)

@@ -41,6 +41,10 @@ struct OpenAPITests {
             #expect((operation["responses"]?["421"] != nil) == needsKey, "\(route)")
             let isProbe = [.health, .ready].contains(route)
             #expect((operation["responses"]?["429"] != nil) == !isProbe, "\(route)")
+            // Before anybody knows where a request goes.
+            for status in ["400", "414", "431"] {
+                #expect(operation["responses"]?[status] != nil, "\(route)")
+            }
             // Every role includes look-ups.
             let mayLackRole = needsKey && route.role != .lookup
             #expect((operation["responses"]?["403"] != nil) == mayLackRole, "\(route)")
