@@ -143,6 +143,9 @@ public struct FileErasure {
             return
         }
         let isOurs = kind == .problems || kind == .archive
+        if isOurs, !changesNothing, name.hasSuffix(PartialFile.ending) {
+            return takeAway(partialFile: path)
+        }
         let erasure = TextErasure(path, text, isProblemFile: kind == .problems)
         let outcome: TextErasure.Outcome
         do {
@@ -167,6 +170,17 @@ public struct FileErasure {
             } else {
                 report.removed.append(path)
             }
+        }
+    }
+
+    /// Removes what an erasure that was killed has left, unless it is another's that is under way.
+    private mutating func takeAway(partialFile path: String) {
+        do throws(StoreError) {
+            // Taken over, it goes with its owner.
+            let name = String(path.dropLast(PartialFile.ending.count))
+            _ = try PartialFile(path: name, replaces: true)
+        } catch {
+            report.waiting.append(path)
         }
     }
 

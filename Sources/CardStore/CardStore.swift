@@ -153,6 +153,13 @@ public final class CardStore: Sendable {
         }
         if let existing { return existing }
         guard create || !isNew else { throw StoreError.noStore(directory: directory) }
+        // A server of an older version goes on writing as its schema has it, and knows nothing of
+        // erasures. One of this version has brought the store up to date before it served it. Who
+        // repairs a store holds the lock too.
+        if !isNew, ServerLock.isHeld(in: directory), ServerLock.holder(in: directory) != getpid() {
+            throw StoreError.alreadyServed(
+                directory: directory, by: "a server of an older version")
+        }
         return try environment.write { transaction in
             let made = try databases { try transaction.createDatabase($0) }
             // Another process may have made the store since our read.

@@ -5,6 +5,9 @@ internal import Glibc
 /// A process that dies leaves that file, and the next one that makes the same file takes it over.
 /// Two at one time are told apart by a lock (flock(2), which goes with the descriptor).
 public final class PartialFile: @unchecked Sendable {
+    /// What stands behind the name until the file is whole.
+    public static let ending = ".partial"
+
     // `@unchecked Sendable`: the fields are set once but for `isOpen`, which only the one owner
     // changes, when it publishes.
 
@@ -33,7 +36,7 @@ public final class PartialFile: @unchecked Sendable {
     /// Where the bytes are until the file is whole.
     public var partialPath: String { Self.partialPath(path) }
 
-    private static func partialPath(_ path: String) -> String { path + ".partial" }
+    private static func partialPath(_ path: String) -> String { path + ending }
 
     private static func open(_ path: String) throws(StoreError) -> CInt {
         // Personal data: for the owner's eyes, whatever the umask.

@@ -16,6 +16,8 @@ public struct StoreErasure {
         public internal(set) var phones: [PhoneNumber] = []
         /// The customers that were named or had one of the phones, and were shown.
         public internal(set) var customers = 0
+        /// Customers that were named and are not there, so that their phones are not known.
+        public internal(set) var unknownCustomers = 0
         /// Of what was named, how much had not been erased before.
         public internal(set) var new = 0
         public internal(set) var cards = 0
@@ -45,11 +47,18 @@ public struct StoreErasure {
     }
 
     /// What is named, and the phones of the customers among it.
-    private func subjects(_ named: [ErasureSubject]) throws -> [ErasureSubject] {
+    private func subjects(
+        _ named: [ErasureSubject], _ outcome: inout Outcome
+    ) throws -> [ErasureSubject] {
         var subjects = named
         for case .customer(let id) in named {
-            if let phone = try store.customer(id)?.phone { subjects.append(.phone(phone)) }
+            guard let customer = try store.customer(id) else {
+                outcome.unknownCustomers += 1
+                continue
+            }
+            if let phone = customer.phone { subjects.append(.phone(phone)) }
         }
+        outcome.phones = Self.phones(subjects)
         return subjects
     }
 
@@ -62,11 +71,10 @@ public struct StoreErasure {
 
     /// Says what there is of what is named, and changes nothing.
     public func look(for named: [ErasureSubject]) throws -> Outcome {
-        let subjects = try subjects(named)
+        var outcome = Outcome()
+        let subjects = try subjects(named, &outcome)
         let list = ErasureList(of: subjects)
         let known = try store.erasures()
-        var outcome = Outcome()
-        outcome.phones = Self.phones(subjects)
         outcome.new = Set(subjects).count { known?.covers($0) != true }
         let covered = try store.coveredCustomers(by: list)
         let shown = try store.shownCustomerKeys(of: covered.keys)
@@ -86,9 +94,8 @@ public struct StoreErasure {
     ///
     /// - Parameter named: may be empty, to complete what was cut off.
     public func run(_ named: [ErasureSubject]) throws -> Outcome {
-        let subjects = try subjects(named)
         var outcome = Outcome()
-        outcome.phones = Self.phones(subjects)
+        let subjects = try subjects(named, &outcome)
         outcome.new = subjects.isEmpty ? 0 : try store.suppress(subjects)
         FailPoint.midErasure.pass()
         guard let first = try store.erasures() else { return outcome }

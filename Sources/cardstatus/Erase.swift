@@ -160,6 +160,11 @@ struct Erase: ParsableCommand {
         if !subjects.isEmpty, outcome.new == 0 {
             try output.line("all of it was erased before")
         }
+        if outcome.unknownCustomers > 0 {
+            try output.line(
+                "note: \(outcome.unknownCustomers) of the customers named are not known (any more),"
+                    + " nor their phones; erase those with --phone")
+        }
         try output.line(
             "\(verb): \(outcome.events) events of \(outcome.cards) cards,"
                 + " \(outcome.customers) customers"

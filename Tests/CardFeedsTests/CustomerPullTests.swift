@@ -96,6 +96,28 @@ struct CustomerPullTests {
             }),
     ]
 
+    /// Who was erased, by their ID or their phone, does not come back with the next pull, which
+    /// says how many it left out.
+    @Test func pull_leavesOutWhoWasErased() throws {
+        let upstream = try OddUpstream { _ in .json(Self.records(1...9)) }
+        let running = try RunningEngine(Self.yaml(upstream.url))
+        #expect(try running.refresh("customers").state == .done)
+        let id = try CustomerID(Array("3".utf8).span)
+        let phone = try #require(PhoneNumber(digits: 971_585_949_017))
+        let erased = try running.service.writer.perform { store in
+            try StoreErasure(store).run([.customer(id), .phone(phone)])
+        }
+        #expect(erased.customers == 2)
+        let kept = [1, 2, 4, 5, 6, 8, 9]
+        #expect(try Self.customers(running) == Self.sorted(kept))
+        let again = try running.refresh("customers")
+        #expect(again.state == .done)
+        #expect(
+            again.message
+                == "customers: 0 new, 0 changed, 7 unchanged, 0 removed, 2 erased and left out")
+        #expect(try Self.customers(running) == Self.sorted(kept))
+    }
+
     /// Every shape comes whole, is shown in the order of the IDs, and is unchanged the next time.
     @Test(arguments: shapes)
     func pull_readsAll(shape: Shape) throws {

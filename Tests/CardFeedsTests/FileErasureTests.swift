@@ -113,6 +113,15 @@ import Testing
         #expect(try String(contentsOfFile: outside, encoding: .utf8) == "x,0585949014\n")
     }
 
+    /// What an erasure that was killed has left of a file goes.
+    @Test func run_removesUnfinishedFiles() throws {
+        let data = try DataDirectory()
+        try data.write("ID\n1\n", to: "rejects/20231201T060000Z-0-1-a.csv.rejects.csv.partial")
+        #expect(try data.erase(changesNothing: true) == data.erase())
+        let names = try FileManager.default.contentsOfDirectory(atPath: data.path + "/rejects")
+        #expect(names.isEmpty)
+    }
+
     /// A record that a repair gave up has the phone's digits as the store had them.
     @Test func run_cleansDamagedRecords() throws {
         let data = try DataDirectory()

@@ -1,5 +1,6 @@
 import CardModel
 import CardTesting
+import Foundation
 import LMDBKit
 import Testing
 
@@ -300,6 +301,23 @@ struct ErasureStoreTests {
         try fixture.reopen()
         #expect(try StoreErasure(fixture.store).run([.phone(try phone(7))]).events == 1)
         try fixture.finish()
+    }
+
+    /// Not under a server of an older version, which would go on without erasures; the process that
+    /// has the lock itself, as a repair does, may.
+    @Test func init_refusesToMigrate_besideAnOlderServer() throws {
+        let fixture = try StoreFixture()
+        try fixture.writeMeta(MetaValue.schema, [3])
+        let lock = try ServerLock(directory: fixture.scratch.path)
+        // Another process's number, as its file would have it.
+        let descriptor = open(fixture.scratch.file("serve.lock"), O_WRONLY | O_TRUNC)
+        #expect(pwrite(descriptor, "process 1\n", 10, 0) == 10)
+        close(descriptor)
+        #expect(
+            throws: StoreError.alreadyServed(
+                directory: fixture.scratch.path, by: "a server of an older version")
+        ) { try fixture.reopen() }
+        withExtendedLifetime(lock) {}
     }
 
     // MARK: Exports
