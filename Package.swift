@@ -84,7 +84,7 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "CardBulk",
-            dependencies: ["CardService", "CardStore", "CardModel", "LMDBKit"],
+            dependencies: ["CMachine", "CardService", "CardStore", "CardModel", "LMDBKit"],
             swiftSettings: settings),
         .target(
             name: "CardFeeds",

@@ -327,12 +327,22 @@ extension FactBuffer: @unchecked Sendable {}
 
 /// Keys of `phones` on their way: exactly the database's.
 enum PhoneRecord {
-    static let prefixBytes = 8
+    private static let prefixBytes = 8
 
     static func key(_ phone: UInt64, _ card: UnsafeRawBufferPointer) -> [UInt8] {
-        var key: [UInt8] = []
-        withUnsafeBytes(of: phone.bigEndian) { key.append(contentsOf: $0) }
-        return key + card
+        [UInt8](unsafeUninitializedCapacity: prefixBytes + card.count) { bytes, count in
+            count = prefixBytes + card.count
+            write(phone, card, to: UnsafeMutableRawPointer(bytes.baseAddress.unsafelyUnwrapped))
+        }
+    }
+
+    @inline(__always)
+    private static func write(
+        _ phone: UInt64, _ card: UnsafeRawBufferPointer, to place: UnsafeMutableRawPointer
+    ) {
+        place.storeBytes(of: phone.bigEndian, as: UInt64.self)
+        (place + prefixBytes).copyMemory(
+            from: card.baseAddress.unsafelyUnwrapped, byteCount: card.count)
     }
 
     @inline(__always)
@@ -340,26 +350,44 @@ enum PhoneRecord {
         _ phone: UInt64, _ card: UnsafeRawBufferPointer, isRemoval: Bool,
         to set: inout RecordSet, _ ranges: borrowing Partitioning
     ) throws(BulkError) {
-        try IndexKey.add(
-            headBytes: prefixBytes, card: card, tailBytes: 0, isRemoval: isRemoval, to: &set,
-            ranges
-        ) { head, _ in
-            head.storeBytes(of: phone.bigEndian, as: UInt64.self)
+        let range = IndexKey.range(ranges, phone, KeyBytes.word(card, at: 0), card) {
+            key(phone, card)
         }
+        let keyBytes = prefixBytes + card.count
+        let target = try set.add(Record.headBytes + keyBytes, to: range)
+        Record.writeHead(
+            target, bytes: Record.headBytes + keyBytes, keyBytes: keyBytes, isRemoval: isRemoval)
+        write(phone, card, to: target + Record.headBytes)
     }
 }
 
 /// Keys of `times` on their way: exactly the database's.
 enum TimeRecord {
+    private static let headBytes = 9
+    private static let tailBytes = 8
+
     static func key(
         occurredAt: UInt32, status: UInt8, card: UnsafeRawBufferPointer, hash: UInt64
     ) -> [UInt8] {
-        var key: [UInt8] = []
-        withUnsafeBytes(of: UInt64(occurredAt).bigEndian) { key.append(contentsOf: $0) }
-        key.append(status)
-        key.append(contentsOf: card)
-        withUnsafeBytes(of: hash.bigEndian) { key.append(contentsOf: $0) }
-        return key
+        let size = headBytes + card.count + tailBytes
+        return [UInt8](unsafeUninitializedCapacity: size) { bytes, count in
+            count = size
+            write(
+                CardMerge.Time(occurredAt: occurredAt, status: status, hash: hash), card,
+                to: UnsafeMutableRawPointer(bytes.baseAddress.unsafelyUnwrapped))
+        }
+    }
+
+    @inline(__always)
+    private static func write(
+        _ time: CardMerge.Time, _ card: UnsafeRawBufferPointer, to place: UnsafeMutableRawPointer
+    ) {
+        place.storeBytes(of: UInt64(time.occurredAt).bigEndian, as: UInt64.self)
+        place.storeBytes(of: time.status, toByteOffset: 8, as: UInt8.self)
+        (place + headBytes).copyMemory(
+            from: card.baseAddress.unsafelyUnwrapped, byteCount: card.count)
+        place.storeBytes(
+            of: time.hash.bigEndian, toByteOffset: headBytes + card.count, as: UInt64.self)
     }
 
     @inline(__always)
@@ -367,40 +395,29 @@ enum TimeRecord {
         _ time: CardMerge.Time, _ card: UnsafeRawBufferPointer, isRemoval: Bool,
         to set: inout RecordSet, _ ranges: borrowing Partitioning
     ) throws(BulkError) {
-        try IndexKey.add(
-            headBytes: 9, card: card, tailBytes: 8, isRemoval: isRemoval, to: &set, ranges
-        ) { head, tail in
-            head.storeBytes(of: UInt64(time.occurredAt).bigEndian, as: UInt64.self)
-            head.storeBytes(of: time.status, toByteOffset: 8, as: UInt8.self)
-            tail.storeBytes(of: time.hash.bigEndian, as: UInt64.self)
+        let second = UInt64(time.status) << 56 | KeyBytes.word(card, at: 0) >> 8
+        let range = IndexKey.range(ranges, UInt64(time.occurredAt), second, card) {
+            key(
+                occurredAt: time.occurredAt, status: time.status, card: card, hash: time.hash)
         }
+        let keyBytes = headBytes + card.count + tailBytes
+        let target = try set.add(Record.headBytes + keyBytes, to: range)
+        Record.writeHead(
+            target, bytes: Record.headBytes + keyBytes, keyBytes: keyBytes, isRemoval: isRemoval)
+        write(time, card, to: target + Record.headBytes)
     }
 }
 
-/// Records without a payload.
 private enum IndexKey {
+    /// The range of a key that begins with two words, which are whole when its card has eight
+    /// bytes. They come from registers: reading back as one word what was just written in pieces
+    /// makes the processor wait until the pieces have left its store buffer.
     @inline(__always)
-    static func add(
-        headBytes: Int, card: UnsafeRawBufferPointer, tailBytes: Int, isRemoval: Bool,
-        to set: inout RecordSet, _ ranges: borrowing Partitioning,
-        _ fill: (UnsafeMutableRawPointer, UnsafeMutableRawPointer) -> Void
-    ) throws(BulkError) {
-        let keyBytes = headBytes + card.count + tailBytes
-        let size = Record.headBytes + keyBytes
-        // Made aside first: its range is known by its bytes.
-        var scratch = InlineArray<64, UInt8>(repeating: 0)
-        let range = withUnsafeMutableBytes(of: &scratch) { bytes in
-            let start = bytes.baseAddress.unsafelyUnwrapped
-            (start + headBytes).copyMemory(
-                from: card.baseAddress.unsafelyUnwrapped, byteCount: card.count)
-            fill(start, start + headBytes + card.count)
-            return ranges.index(of: UnsafeRawBufferPointer(rebasing: bytes[..<keyBytes]))
-        }
-        let target = try set.add(size, to: range)
-        Record.writeHead(target, bytes: size, keyBytes: keyBytes, isRemoval: isRemoval)
-        withUnsafeBytes(of: &scratch) { bytes in
-            (target + Record.headBytes).copyMemory(
-                from: bytes.baseAddress.unsafelyUnwrapped, byteCount: keyBytes)
-        }
+    static func range(
+        _ ranges: borrowing Partitioning, _ first: UInt64, _ second: UInt64,
+        _ card: UnsafeRawBufferPointer, key: () -> [UInt8]
+    ) -> Int {
+        if card.count >= 8, let range = ranges.index(ofWords: first, second) { return range }
+        return key().withUnsafeBytes { ranges.index(of: $0) }
     }
 }

@@ -9,6 +9,14 @@ struct Partitioning: Sendable {
     private let prefixWordBytes: Int
     /// The lower bounds of all ranges but the first, ascending.
     private let bounds: [UInt64]
+    /// The space between the first and the last bound, cut into equal pieces: how many bounds lie
+    /// before each, and in all. A search by halves mispredicts a branch a step.
+    private let pieces: [UInt16]
+    private let pieceShift: UInt64
+
+    private static let piecesMax = 2_048
+    /// More than these are searched by halves.
+    private static let boundsPerPieceMax = 8
 
     var count: Int { bounds.count + 1 }
 
@@ -18,6 +26,8 @@ struct Partitioning: Sendable {
             prefixWord = 0
             prefixWordBytes = 0
             bounds = []
+            pieces = []
+            pieceShift = 0
             return
         }
         let shared = sample.reduce(first.count) { shared, key in
@@ -37,6 +47,22 @@ struct Partitioning: Sendable {
             if word > bounds.last ?? words[0] { bounds.append(word) }
         }
         self.bounds = bounds
+        (pieces, pieceShift) = Self.pieces(of: bounds)
+    }
+
+    private static func pieces(of bounds: [UInt64]) -> ([UInt16], shift: UInt64) {
+        guard let first = bounds.first, let last = bounds.last else { return ([], 0) }
+        precondition(bounds.count < Int(UInt16.max), "there are no more ranges than that")
+        var shift: UInt64 = 0
+        while (last - first) >> shift >= UInt64(piecesMax) { shift += 1 }
+        var pieces: [UInt16] = []
+        var before = 0
+        for piece in 0...((last - first) >> shift) {
+            while before < bounds.count, (bounds[before] - first) >> shift < piece { before += 1 }
+            pieces.append(UInt16(before))
+        }
+        pieces.append(UInt16(bounds.count))
+        return (pieces, shift)
     }
 
     /// The range that a key belongs to.
@@ -54,17 +80,41 @@ struct Partitioning: Sendable {
             }
             if order != 0 { return order < 0 ? 0 : bounds.count }
         }
-        let word = KeyBytes.word(key, at: prefix.count)
-        return bounds.withUnsafeBufferPointer { bounds in
-            var base = 0
-            var rest = bounds.count
-            // The number of bounds that are not greater than the word, without a branch.
-            while rest > 1 {
-                let half = rest / 2
-                base += bounds[base + half - 1] <= word ? half : 0
-                rest -= half
+        return index(ofWord: KeyBytes.word(key, at: prefix.count))
+    }
+
+    /// The range of a key whose first sixteen bytes are these two words; nil when that takes more
+    /// of it.
+    @inline(__always)
+    func index(ofWords first: UInt64, _ second: UInt64) -> Int? {
+        if bounds.isEmpty { return 0 }
+        guard prefix.count <= 8 else { return nil }
+        let prefixBits = UInt64(8 * prefix.count)
+        if prefixBits > 0 {
+            let word = first >> (64 - prefixBits)
+            if word != prefixWord { return word < prefixWord ? 0 : bounds.count }
+        }
+        return index(ofWord: first << prefixBits | second >> (64 - prefixBits))
+    }
+
+    /// The number of bounds that are not greater than the word.
+    @inline(__always)
+    private func index(ofWord word: UInt64) -> Int {
+        bounds.withUnsafeBufferPointer { bounds in
+            guard word >= bounds[0] else { return 0 }
+            guard word < bounds[bounds.count &- 1] else { return bounds.count }
+            let piece = Int(truncatingIfNeeded: (word &- bounds[0]) >> pieceShift)
+            var (base, end) = pieces.withUnsafeBufferPointer {
+                (Int($0[piece]), Int($0[piece &+ 1]))
             }
-            return base + (bounds[base] <= word ? 1 : 0)
+            // A piece mostly has one bound or two; few have many where keys are uneven.
+            while end &- base > Self.boundsPerPieceMax {
+                let middle = (base &+ end) / 2
+                if bounds[middle] <= word { base = middle &+ 1 } else { end = middle }
+            }
+            // The last bound is greater.
+            while bounds[base] <= word { base &+= 1 }
+            return base
         }
     }
 

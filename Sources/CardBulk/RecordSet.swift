@@ -59,15 +59,21 @@ struct RecordSet: ~Copyable {
         endBlock(of: range)
         if pool.isFull { try writeOutOldest() }
         let block = pool.take()
+        // Ranges fill at the same rate, and places as far from their blocks' beginnings share a set
+        // of the cache; so first blocks end earlier or later.
+        let isFirst = ranges[range].isEmpty
         ranges[range].append(Block(place: .memory(block), used: 0))
         ends[range] = block
-        room[range] = BlockPool.blockBytes
+        room[range] = BlockPool.blockBytes - (isFirst ? range % 64 * 128 : 0)
     }
 
     private mutating func endBlock(of range: Int) {
-        guard ends[range] != nil else { return }
+        guard let end = ends[range] else { return }
         let index = ranges[range].count - 1
-        ranges[range][index].used = BlockPool.blockBytes - room[range]
+        guard case .memory(let start) = ranges[range][index].place else {
+            preconditionFailure("only full blocks are written out")
+        }
+        ranges[range][index].used = end - start
         fullBlocks.append((range, index))
         ends[range] = nil
         room[range] = 0

@@ -300,8 +300,10 @@ final class RebuildWork: @unchecked Sendable {
             var start = 0
             while start < items.count {
                 let key = items[start].record.key
+                RecordSorter.prefetch(items, behind: start)
                 var end = start + 1
                 while end < items.count, KeyBytes.isEqual(items[end].record.key, key) {
+                    RecordSorter.prefetch(items, behind: end)
                     end += 1
                 }
                 let group = UnsafeBufferPointer(rebasing: items[start..<end])
@@ -478,7 +480,8 @@ final class RebuildWork: @unchecked Sendable {
         let seed = database.nameHash
         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
         try withOldEntries(database, range, ranges, transaction) { entries in
-            for item in items {
+            for (index, item) in items.enumerated() {
+                RecordSorter.prefetch(items, behind: index)
                 let key = item.record.key
                 try entries.copy(before: key, to: &writer, &pages)
                 let isThere = try entries.take(key) { _ in true } ?? false

@@ -21,6 +21,10 @@ public struct CardID: Hashable, Comparable, Sendable {
     public static func parse(
         _ text: Span<UInt8>, allowsCardNumbers: Bool = false
     ) throws(CardIDError) -> Parsed {
+        if let id = plain(text, isCanonical: false) {
+            if !allowsCardNumbers && id.looksLikeCardNumber { throw .looksLikeCardNumber }
+            return Parsed(id: id, hadFloatTail: false)
+        }
         var range = text.trimmedRange(droppingQuotes: true)
         guard !range.isEmpty else { throw .empty }
         let hadFloatTail = hasFloatTail(text, in: range)

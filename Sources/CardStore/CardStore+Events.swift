@@ -52,6 +52,8 @@ public struct EventScanLimits: Equatable, Sendable {
     /// comments has 600 KB.
     public var recordBytes: Int
     public var time: Duration
+    /// A step that took longer waited for the disk.
+    var diskTime = Duration.microseconds(100)
 
     public init(entries: Int, records: Int, recordBytes: Int, time: Duration) {
         self.entries = entries
@@ -93,6 +95,9 @@ extension CardStore {
                     if let to = query.to, entry.occurredAt >= to { return nil }
                     if scan.isOver { return EventPosition(scanned: last) }
                     scan.entries += 1
+                    if scan.isWaitingForDisk {
+                        try readAhead(query, cursor.key, transaction, &scan)
+                    }
                     if query.status == nil || entry.status == query.status {
                         let event = try event(entry, transaction, &scan)
                         if query.feed == nil || event.identity.feed == query.feed {
@@ -122,6 +127,38 @@ extension CardStore {
         return try cursor.moveToNext()
     }
 
+    /// Asks for the pages of the next entries that a page may look at, from `key` on, and for their
+    /// cards' records.
+    private func readAhead(
+        _ query: EventQuery, _ key: RawSpan, _ transaction: borrowing ReadTransaction,
+        _ scan: inout EventScan
+    ) throws {
+        let key = Span<UInt8>(_bytes: key).copied
+        var times = try SequentialReadAhead(
+            of: StoredDatabase.times.rawValue, in: environment, transaction,
+            pagesMax: EventScan.timePagesAhead)
+        times.start(at: key)
+        var cards: [[UInt8]] = []
+        var entries = 0
+        try transaction.withCursor(over: databases.times) { cursor in
+            var found = try cursor.move(toFirstNotBefore: key.span.bytes)
+            while found, cards.count < EventScan.recordsAhead, entries < EventScan.entriesAhead,
+                let entry = TimeKey.decode(cursor.key)
+            {
+                if let to = query.to, entry.occurredAt >= to { break }
+                if query.status == nil || entry.status == query.status {
+                    cards.append(entry.card.bytes)
+                }
+                entries += 1
+                found = try cursor.moveToNext()
+            }
+        }
+        var records = try ReadAhead(
+            of: StoredDatabase.cards.rawValue, in: environment, transaction)
+        records.request(cards)
+        scan.aheadUntil = scan.entries + entries
+    }
+
     /// What the card's record says of the event.
     private func event(
         _ entry: TimeKey.Decoded, _ transaction: borrowing ReadTransaction,
@@ -149,19 +186,39 @@ extension CardStore {
 private struct EventScan {
     /// How many entries without a record go by between two looks at the clock.
     private static let entriesPerClock = 256
+    /// What is asked for at a time when pages come from the disk: the disk has it within some
+    /// milliseconds, all of which a page may wait for after its last look at the clock.
+    static let recordsAhead = 32
+    static let entriesAhead = 1_024
+    static let timePagesAhead = 16
 
     let limit: Int
     let limits: EventScanLimits
-    private let start = ContinuousClock.now
+    private let start: ContinuousClock.Instant
     var found = 0
     var entries = 0
     var records = 0
     var recordBytes = 0
+    /// How many entries it has when what was asked for is at its end.
+    var aheadUntil = 0
     private var recordsAtClock = 0
+    private var lastClock: ContinuousClock.Instant
+    private var hasWaited = false
 
     init(limit: Int, limits: EventScanLimits) {
         self.limit = limit
         self.limits = limits
+        start = .now
+        lastClock = start
+    }
+
+    /// Whether what comes next should be asked for.
+    var isWaitingForDisk: Bool {
+        mutating get {
+            guard hasWaited, entries > aheadUntil else { return false }
+            hasWaited = false
+            return true
+        }
     }
 
     /// Whether the page ends before the next entry.
@@ -177,7 +234,10 @@ private struct EventScan {
                 return false
             }
             recordsAtClock = records
-            return ContinuousClock.now - start >= limits.time
+            let now = ContinuousClock.now
+            if now - lastClock > limits.diskTime { hasWaited = true }
+            lastClock = now
+            return now - start >= limits.time
         }
     }
 }

@@ -132,6 +132,12 @@ extension CardStore {
         _ transaction: borrowing ReadTransaction, from start: CardID? = nil,
         before end: CardID? = nil, _ body: (CardID, borrowing CardRecord) throws -> Void
     ) throws {
+        // Without it the system reads ahead by itself.
+        var ahead: SequentialReadAhead? =
+            environment.isReadAtRandom
+            ? try SequentialReadAhead(
+                of: StoredDatabase.cards.rawValue, in: environment, transaction) : nil
+        ahead?.start(at: start?.bytes)
         try transaction.withCursor(over: databases.cards) { cursor in
             var found =
                 if let start {
@@ -141,6 +147,7 @@ extension CardStore {
                 }
             var last: CardID?
             while found {
+                ahead?.follow(cursor)
                 guard let id = CardID(canonical: Span(_bytes: cursor.key)) else {
                     throw StoreError.damaged(database: "cards", what: "a key is no card ID")
                 }

@@ -61,9 +61,13 @@ public final class CardStore: Sendable {
 
     /// Opens the store in `directory`. A process must open a store once only.
     ///
-    /// - Parameter create: makes the directory (mode 0700) and the store when there is none.
+    /// - Parameters:
+    ///   - create: makes the directory (mode 0700) and the store when there is none.
+    ///   - readsAtRandom: for who mostly looks up single cards: what is not in memory is read from
+    ///     the disk page by page.
     public init(
-        directory: String, create: Bool, mapSizeBytes: Int = defaultMapSizeBytes
+        directory: String, create: Bool, mapSizeBytes: Int = defaultMapSizeBytes,
+        readsAtRandom: Bool = false
     ) throws(StoreError) {
         self.directory = directory
         try Self.prepare(directory, create: create)
@@ -72,7 +76,8 @@ public final class CardStore: Sendable {
         if EnvironmentLock.isHeld(in: directory) { throw .beingRebuilt(directory: directory) }
         do {
             environment = try Environment(
-                path: directory, options: .init(mapSizeBytes: mapSizeBytes))
+                path: directory,
+                options: .init(mapSizeBytes: mapSizeBytes, isReadAtRandom: readsAtRandom))
             // A process that died in a read transaction would keep old pages from being reused.
             try environment.clearStaleReaders()
             databases = try Self.openDatabases(environment, directory: directory, create: create)

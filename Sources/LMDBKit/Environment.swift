@@ -24,16 +24,20 @@ public final class Environment: @unchecked Sendable {
         /// The path is that of a data file which nobody writes, such as a copy: it is opened
         /// without a lock file, for reading only.
         public var isStillFile: Bool
+        /// Reads of the map bring in the page that is touched and no other. Who reads in order uses
+        /// ``SequentialReadAhead``.
+        public var isReadAtRandom: Bool
 
         public init(
             mapSizeBytes: Int, maxReaders: Int = 512, maxDatabases: Int = 16,
-            isLockedByCaller: Bool = false, isStillFile: Bool = false
+            isLockedByCaller: Bool = false, isStillFile: Bool = false, isReadAtRandom: Bool = false
         ) {
             self.mapSizeBytes = mapSizeBytes
             self.maxReaders = maxReaders
             self.maxDatabases = maxDatabases
             self.isLockedByCaller = isLockedByCaller
             self.isStillFile = isStillFile
+            self.isReadAtRandom = isReadAtRandom
         }
     }
 
@@ -54,6 +58,7 @@ public final class Environment: @unchecked Sendable {
 
     let handle: OpaquePointer
     private let dataFile: DataFileID
+    public let isReadAtRandom: Bool
 
     /// Opens the environment in the directory `path`, which must exist; files are made with mode
     /// 0600. The corresponding C function is `mdb_env_open`.
@@ -74,6 +79,7 @@ public final class Environment: @unchecked Sendable {
         let isFirst = Self.openDataFiles.withLock { $0.insert(dataFile).inserted }
         precondition(isFirst, "an LMDB environment is opened once in a process")
         self.dataFile = dataFile
+        isReadAtRandom = options.isReadAtRandom
     }
 
     private static func open(
@@ -93,6 +99,9 @@ public final class Environment: @unchecked Sendable {
             // MDB_NOTLS: a read transaction belongs to its closure, not to its thread.
             var flags = MDB_NOTLS
             if options.isLockedByCaller { flags |= MDB_RDONLY | MDB_NOLOCK }
+            // lmdb.h: "Turning it off may help random read performance". Read-ahead around a page
+            // that is touched reads as much as the device is set to, which can be megabytes.
+            if options.isReadAtRandom { flags |= MDB_NORDAHEAD }
             if options.isStillFile { flags |= MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK }
             try check(mdb_env_open(created, path, UInt32(flags), 0o600), "mdb_env_open")
         } catch {

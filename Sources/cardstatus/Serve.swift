@@ -166,7 +166,7 @@ struct Serve: AsyncParsableCommand {
         let reloading = try ReloadedConfiguration(settings, self)
         let backupDirectory = try backupDirectory(settings)
 
-        let store = try self.store.openStore(settings, create: true)
+        let store = try self.store.openStore(settings, create: true, readsAtRandom: true)
         let lock = try locked(store)
         if try store.hasUnfinishedErasure() {
             logger.warning("an erasure was cut off; 'cardstatus erase' completes it")

@@ -28,11 +28,13 @@ struct StoreOptions: ParsableArguments {
     }
 
     /// Opens the store, or fails with a message that names it.
-    func openStore(_ settings: Settings, create: Bool) throws -> CardStore {
+    func openStore(
+        _ settings: Settings, create: Bool, readsAtRandom: Bool = false
+    ) throws -> CardStore {
         do {
             return try CardStore(
                 directory: settings.dataDirectory(dataDir), create: create,
-                mapSizeBytes: settings.mapSizeBytes(mapSize))
+                mapSizeBytes: settings.mapSizeBytes(mapSize), readsAtRandom: readsAtRandom)
         } catch let error as StoreError {
             throw CommandFailure.failed("\(error)")
         }

@@ -7,9 +7,9 @@ import Testing
 
 struct CardScanTests {
     /// Any number of readers read every card once, each in ascending order, from one snapshot.
-    @Test(arguments: [1, 2, 5])
-    func read_dividesTheCards(_ readers: Int) throws {
-        let fixture = try StoreFixture()
+    @Test(arguments: [1, 2, 5], [false, true])
+    func read_dividesTheCards(_ readers: Int, _ readsAtRandom: Bool) throws {
+        let fixture = try StoreFixture(readsAtRandom: readsAtRandom)
         let facts = try (0..<5_000).map { try fact("C\($0 * 7_919 % 5_000)", 1) }
         _ = try fixture.store.commit([facts])
         let scan = try CardScan(fixture.store, readers: readers)

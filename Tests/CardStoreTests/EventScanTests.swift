@@ -82,6 +82,8 @@ struct EventScanTests {
         case 3: limits.time = .zero
         default: break
         }
+        // Then pages are asked for ahead wherever they may be.
+        if Bool.random(using: &random) { limits.diskTime = .zero }
         return limits
     }
 

@@ -12,10 +12,11 @@ final class StoreFixture {
     let scratch: ScratchDirectory
     private(set) var store: CardStore
 
-    init(mapSizeBytes: Int = 64 << 20) throws {
+    init(mapSizeBytes: Int = 64 << 20, readsAtRandom: Bool = false) throws {
         scratch = try ScratchDirectory()
         store = try CardStore(
-            directory: scratch.path, create: true, mapSizeBytes: mapSizeBytes)
+            directory: scratch.path, create: true, mapSizeBytes: mapSizeBytes,
+            readsAtRandom: readsAtRandom)
     }
 
     /// Closes the store and opens it again, as the next process would.
