@@ -161,7 +161,9 @@ public final class CardStore: Sendable {
         // A server of an older version goes on writing as its schema has it, and knows nothing of
         // erasures. One of this version has brought the store up to date before it served it. Who
         // repairs a store holds the lock too.
-        if !isNew, ServerLock.isHeld(in: directory), ServerLock.holder(in: directory) != getpid() {
+        if !isNew, ServerLock.isHeld(in: directory),
+            ServerLock.holder(in: directory) != Int(getpid())
+        {
             throw StoreError.alreadyServed(
                 directory: directory, by: "a server of an older version")
         }
