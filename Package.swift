@@ -95,17 +95,22 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
+            name: "CardAudit",
+            dependencies: ["CardModel", "CardService", "GnuTLSKit", "HTTPFront"],
+            swiftSettings: settings),
+        .target(
             name: "CardAPI",
             dependencies: [
-                "HTTPFront", "CardFeeds", "CardService", "CardStore", "CardModel", "GnuTLSKit",
+                "HTTPFront", "CardAudit", "CardFeeds", "CardService", "CardStore", "CardModel",
+                "GnuTLSKit",
                 "ZlibKit",
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "cardstatus",
             dependencies: [
-                "CardAPI", "CardBulk", "CardCSV", "CardFeeds", "CardGenerator", "CardService",
-                "CardStore", "CardModel", "GnuTLSKit", "HTTPFront", "ZlibKit",
+                "CardAPI", "CardAudit", "CardBulk", "CardCSV", "CardFeeds", "CardGenerator",
+                "CardService", "CardStore", "CardModel", "GnuTLSKit", "HTTPFront", "ZlibKit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -195,10 +200,15 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "CardAuditTests",
+            dependencies: ["CardTesting", "CardAudit", "CardModel", "HTTPFront"],
+            swiftSettings: settings),
+        .testTarget(
             name: "CardAPITests",
             dependencies: [
                 "CardTesting",
-                "CardAPI", "CardFeeds", "CardService", "CardStore", "CardModel", "HTTPFront",
+                "CardAPI", "CardAudit", "CardFeeds", "CardService", "CardStore", "CardModel",
+                "HTTPFront",
                 "LMDBKit", "ZlibKit",
             ],
             swiftSettings: settings),

@@ -46,8 +46,22 @@ httpfront_log(void *sink, const char *format, va_list arguments)
     if (target->is_for_unix_sockets
         && (0 == strcmp(format, option) || 0 == strncmp(format, push, strlen(push))))
         return;
+    // Some lines name the request's path, which may hold a card's ID: it is left out. It is the first
+    // argument of each.
+    const char *naming[] = {" for the request for `%s'", " in request for %s"};
     char text[512];
-    vsnprintf(text, sizeof(text), format, arguments);
+    size_t count = 0;
+    for (size_t index = 0; index < sizeof(naming) / sizeof(naming[0]); index++) {
+        const char *place = strstr(format, naming[index]);
+        if (NULL == place || (size_t) (place - format) >= sizeof(text))
+            continue;
+        (void) va_arg(arguments, const char *);
+        count = (size_t) (place - format);
+        memcpy(text, format, count);
+        format = place + strlen(naming[index]);
+        break;
+    }
+    vsnprintf(text + count, sizeof(text) - count, format, arguments);
     target->write(target->context, text);
 }
 

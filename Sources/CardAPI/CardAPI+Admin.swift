@@ -7,7 +7,9 @@ extension CardAPI {
     /// After which a client hears 503 and the work goes on: a hundred million cards take minutes.
     private static let adminTimeoutMs = 3_600_000
 
-    func reload(_ request: borrowing Request, _ reply: inout Reply) throws {
+    func reload(
+        _ note: AuditNote?, _ request: borrowing Request, _ reply: inout Reply
+    ) throws {
         let parameters = RequestParameters(query: request.query)
         let text = try parameters.text("scope") ?? Array("all".utf8)
         guard let scope = ReloadScope(String(decoding: text, as: UTF8.self)) else {
@@ -17,9 +19,12 @@ extension CardAPI {
         guard let later = request.deferReply(timeoutMs: Self.adminTimeoutMs) else {
             return reply.use(prepared.busy, worker: request.worker)
         }
+        var named = note
+        named?.entry.detail = String(decoding: text, as: UTF8.self)
+        let note = named
         do throws(ReloadError) {
             try service.reload(scope) { result in
-                later.answer { reply in
+                later.answer(noting: note) { reply in
                     switch result {
                     case .success(let report): Self.append(report, to: &reply)
                     case .failure(let error): Problem(error).write(to: &reply)
@@ -27,7 +32,7 @@ extension CardAPI {
                 }
             }
         } catch {
-            later.answer { Problem(error).write(to: &$0) }
+            later.answer(noting: note) { Problem(error).write(to: &$0) }
         }
     }
 
@@ -46,7 +51,9 @@ extension CardAPI {
         }
     }
 
-    func backup(_ request: borrowing Request, _ reply: inout Reply) throws {
+    func backup(
+        _ note: AuditNote?, _ request: borrowing Request, _ reply: inout Reply
+    ) throws {
         let parameters = RequestParameters(query: request.query)
         guard let text = try parameters.text("name") else {
             throw RequestParameters.Failure("The parameter 'name' is missing.")
@@ -60,18 +67,21 @@ extension CardAPI {
         guard let later = request.deferReply(timeoutMs: Self.adminTimeoutMs) else {
             return reply.use(prepared.busy, worker: request.worker)
         }
+        var named = note
+        named?.entry.detail = name.text
+        let note = named
         do throws(BackupError) {
             try service.backUp(as: name, verifies: verifies) { [self] result in
                 switch result {
                 case .success(let made):
-                    later.answer { Self.append(made, to: &$0) }
+                    later.answer(noting: note) { Self.append(made, to: &$0) }
                 case .failure(let error):
                     if case .failed(let error) = error { onProblem(.backup, error) }
-                    later.answer { Problem(error).write(to: &$0) }
+                    later.answer(noting: note) { Problem(error).write(to: &$0) }
                 }
             }
         } catch {
-            later.answer { Problem(error).write(to: &$0) }
+            later.answer(noting: note) { Problem(error).write(to: &$0) }
         }
     }
 
@@ -86,6 +96,52 @@ extension CardAPI {
             json.member("compacted", made.report.isCompacted)
             json.member("verified", made.report.check != nil)
         }
+    }
+
+    // MARK: Slow requests
+
+    func slowRequests(_ reply: inout Reply) {
+        reply.contentType = "application/json"
+        if let slow = records.slow { return slow.append(to: &reply.body) }
+        reply.body.object { json in
+            json.member("threshold_us", nil as Int?)
+            json.member("length", 0)
+            json.member("count", 0)
+            json.array("latest", of: [Int]()) { _, _ in }
+            json.array("slowest", of: [Int]()) { _, _ in }
+        }
+    }
+
+    func resetSlow(_ note: AuditNote?, _ reply: inout Reply) {
+        records.slow?.reset()
+        reply.contentType = "application/json"
+        reply.body.raw("{\"status\":\"success\"}")
+        note?.end(status: reply.status)
+    }
+
+    // MARK: The log's level
+
+    func logLevel(_ reply: inout Reply) {
+        guard let level = records.logLevel else { return Problem.noLogLevel.write(to: &reply) }
+        reply.contentType = "application/json"
+        reply.body.object { $0.member("level", level.name) }
+    }
+
+    func setLogLevel(
+        _ note: AuditNote?, _ request: borrowing Request, _ reply: inout Reply
+    ) throws {
+        guard let level = records.logLevel else { return Problem.noLogLevel.write(to: &reply) }
+        let text = try RequestParameters(query: request.query).text("level")
+        let name = String(decoding: text ?? [], as: UTF8.self)
+        let previous = level.name
+        guard level.set(name) else {
+            throw RequestParameters.Failure(
+                "The parameter 'level' is one of \(LogLevel.names.joined(separator: ", ")).")
+        }
+        logLevel(&reply)
+        guard var note else { return }
+        note.entry.detail = "\(name), was \(previous)"
+        note.end(status: reply.status)
     }
 
     /// What memory, store and index hold.

@@ -4,7 +4,8 @@ internal import HTTPFront
 /// Writes, and following them.
 extension CardAPI {
     func write(
-        _ purpose: EventReader.Purpose, _ request: borrowing Request, _ reply: inout Reply
+        _ purpose: EventReader.Purpose, _ note: AuditNote?, _ request: borrowing Request,
+        _ reply: inout Reply
     ) throws {
         guard case .granted(let grant) = keyCheck.admission(of: request, to: .ingest) else {
             return reply.use(prepared.noKey, worker: request.worker)
@@ -15,7 +16,7 @@ extension CardAPI {
         guard case .json? = MediaType(request.header(.contentType)) else {
             return Problem.onlyJSON.write(to: &reply)
         }
-        if !intake.take(purpose, feed: feed, region: region, request, &reply) {
+        if !intake.take(purpose, feed: feed, region: region, note, request, &reply) {
             reply.use(prepared.busy, worker: request.worker)
         }
     }

@@ -3,7 +3,9 @@ internal import HTTPFront
 
 /// The calls about customers.
 extension CardAPI {
-    func customers(_ request: borrowing Request, _ reply: inout Reply) throws {
+    func customers(
+        _ note: AuditNote?, _ request: borrowing Request, _ reply: inout Reply
+    ) throws {
         let parameters = RequestParameters(query: request.query)
         let page: Int
         let limit: Int
@@ -16,9 +18,12 @@ extension CardAPI {
         }
         try CustomerJSON.appendPage(page, limit: limit, from: service, to: &reply.body)
         Self.personalJSON(&reply)
+        guard var note else { return }
+        note.entry.detail = "page \(page) of \(limit)"
+        note.end(status: reply.status)
     }
 
-    func customer(_ text: String, _ reply: inout Reply) throws {
+    func customer(_ text: String, _ note: AuditNote?, _ reply: inout Reply) throws {
         let id: CustomerID
         do throws(CustomerIDError) {
             id = try CustomerID(Array(text.utf8).span)
@@ -26,10 +31,14 @@ extension CardAPI {
             // Nobody has an ID that is none.
             return Problem.unknownCustomer.write(to: &reply)
         }
-        guard let customer = try service.customer(id) else {
-            return Problem.unknownCustomer.write(to: &reply)
+        if let customer = try service.customer(id) {
+            try CustomerJSON.append(customer, cards: service.withCards, to: &reply.body)
+            Self.personalJSON(&reply)
+        } else {
+            Problem.unknownCustomer.write(to: &reply)
         }
-        try CustomerJSON.append(customer, cards: service.withCards, to: &reply.body)
-        Self.personalJSON(&reply)
+        guard var note else { return }
+        note.entry.customers = [id]
+        note.end(status: reply.status)
     }
 }

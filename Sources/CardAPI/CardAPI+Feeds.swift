@@ -26,12 +26,14 @@ extension CardAPI {
         Self.personalJSON(&reply)
     }
 
-    func refresh(_ feed: String, _ request: borrowing Request, _ reply: inout Reply) {
+    func refresh(
+        _ feed: String, _ note: AuditNote?, _ request: borrowing Request, _ reply: inout Reply
+    ) {
         guard let later = request.deferReply(timeoutMs: Self.commitTimeoutMs) else {
             return reply.use(prepared.busy, worker: request.worker)
         }
         engine.ask(feed) { result in
-            later.answer { Self.answer(result, &$0) }
+            later.answer(noting: note?.naming(result)) { Self.answer(result, &$0) }
         }
     }
 
@@ -49,12 +51,14 @@ extension CardAPI {
     }
 
     /// Pulls every feed that has an address, and answers when all have ended.
-    func ingest(_ request: borrowing Request, _ reply: inout Reply) {
+    func ingest(
+        _ note: AuditNote?, _ request: borrowing Request, _ reply: inout Reply
+    ) {
         guard let later = request.deferReply(timeoutMs: Self.ingestTimeoutMs) else {
             return reply.use(prepared.busy, worker: request.worker)
         }
         engine.pullAll { result in
-            later.answer { reply in
+            later.answer(noting: note) { reply in
                 switch result {
                 case .success(let runs): Self.answer(runs, &reply)
                 case .failure(let refusal): Problem(refusal).write(to: &reply)
@@ -82,31 +86,33 @@ extension CardAPI {
 
     /// Where the body of an upload goes.
     func upload(
-        to feed: String, _ request: borrowing Request, _ reply: inout Reply
+        to feed: String, _ note: AuditNote?, _ request: borrowing Request, _ reply: inout Reply
     ) throws -> BodyPlan {
         guard let file = try uploadedFile(feed, request, &reply) else { return .answered }
         return .streamed(
             maxBytes: RunLimits.uploadBytesMax,
             to: BodySink(
                 write: { file.write($0) },
-                finish: { Self.finish(file, $0) },
+                finish: { Self.finish(file, note, $0) },
                 // The file goes with the last reference.
                 abandon: { withExtendedLifetime(file) {} }))
     }
 
     /// An upload without a body, which is a file without a byte.
     func uploadNothing(
-        to feed: String, _ request: borrowing Request, _ reply: inout Reply
+        to feed: String, _ note: AuditNote?, _ request: borrowing Request, _ reply: inout Reply
     ) throws {
         guard let file = try uploadedFile(feed, request, &reply) else { return }
         guard let later = request.deferReply(timeoutMs: Self.commitTimeoutMs) else {
             return reply.use(prepared.busy, worker: request.worker)
         }
-        DispatchQueue.global(qos: .utility).async { Self.finish(file, later) }
+        DispatchQueue.global(qos: .utility).async { Self.finish(file, note, later) }
     }
 
-    private static func finish(_ file: UploadedFile, _ later: DeferredReply) {
-        file.finish { result in later.answer { answer(result, &$0) } }
+    private static func finish(_ file: UploadedFile, _ note: AuditNote?, _ later: DeferredReply) {
+        file.finish { result in
+            later.answer(noting: note?.naming(result)) { answer(result, &$0) }
+        }
     }
 
     /// nil, with the reply written, when the feed takes none.
@@ -168,7 +174,7 @@ extension CardAPI {
 
     /// The rejected rows of a run, or those with warnings, as a file that can be mended and loaded.
     func rejects(
-        of id: UInt64, _ request: borrowing Request, _ reply: inout Reply
+        of id: UInt64, _ note: AuditNote?, _ request: borrowing Request, _ reply: inout Reply
     ) throws {
         let parameters = RequestParameters(query: request.query)
         let offset = try parameters.number("cursor").map { Int(clamping: $0) }
@@ -182,12 +188,15 @@ extension CardAPI {
             return reply.use(prepared.busy, worker: request.worker)
         }
         let onProblem = onProblem
+        var named = note
+        named?.entry.detail = "run \(id), \(kind == .rejects ? "rejects" : "warnings")"
+        let note = named
         // The disk may be slow.
         DispatchQueue.global(qos: .utility).async {
             let page = Result { () throws(FileError) in
                 try ProblemFilePage(path: path, from: offset)
             }
-            later.answer { reply in
+            later.answer(noting: note) { reply in
                 switch page {
                 case .success(let page?):
                     reply.body.append(page.bytes)
@@ -224,6 +233,16 @@ extension CardAPI {
     private static func csv(_ reply: inout Reply) {
         reply.contentType = "text/csv; charset=utf-8"
         reply.addHeader("Cache-Control", "private, no-cache")
+        reply.addHeader("X-Content-Type-Options", "nosniff")
+    }
+}
+
+extension AuditNote {
+    /// With the run that was begun, if one was.
+    fileprivate func naming(_ result: Result<StoredRun, RunRefusal>) -> AuditNote {
+        var note = self
+        if case .success(let run) = result { note.entry.detail = "run \(run.id) of '\(run.feed)'" }
+        return note
     }
 }
 

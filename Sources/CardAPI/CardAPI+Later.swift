@@ -14,7 +14,8 @@ extension CardAPI {
     /// Lets `write` say the answer on a thread of the pool, packed when the client accepts that. It
     /// may throw, as an answer on a worker may.
     func answerLater(
-        _ route: Route, _ request: borrowing Request, _ reply: inout Reply,
+        _ route: Route, noting note: AuditNote?, _ request: borrowing Request,
+        _ reply: inout Reply,
         _ write: @escaping @Sendable (inout Reply) throws -> Void
     ) {
         guard let later = request.deferReply(timeoutMs: Self.laterTimeoutMs) else {
@@ -25,7 +26,7 @@ extension CardAPI {
         let isTaken = tasks.submit { [onProblem, packer] in
             // Who waits no more needs no answer.
             guard later.isWaiting else { return }
-            later.answer { reply in
+            later.answer(noting: note) { reply in
                 do {
                     try write(&reply)
                 } catch {

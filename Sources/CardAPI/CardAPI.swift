@@ -1,3 +1,4 @@
+internal import CardAudit
 public import CardFeeds
 public import CardModel
 public import CardService
@@ -23,7 +24,7 @@ public final class CardAPI: Sendable {
     let engine: RunEngine
     let defaultRegion: PhoneRegion
     let keyCheck: KeyCheck
-    private let trustedProxies: TrustedProxies?
+    let trustedProxies: TrustedProxies?
     private let crossOrigin: CrossOrigin
     private let perKey: RateLimiter?
     private let perClient: RateLimiter?
@@ -31,6 +32,9 @@ public final class CardAPI: Sendable {
     private let hasPolicy: Bool
     private let limitsKeys: Bool
     let metrics: Metrics
+    let records: ServerRecords
+    /// Whose look-ups the audit log has.
+    let auditedGrants: UInt64
     let onProblem: @Sendable (Route, any Error) -> Void
     let intake: EventIntake
     let followers: ChangeFollowers
@@ -45,11 +49,13 @@ public final class CardAPI: Sendable {
     /// - Parameters:
     ///   - defaultRegion: where phones in queries belong that have no country code.
     ///   - policy: whom it answers beside what `access` says.
+    ///   - records: where it is written down what requests did.
     ///   - onProblem: called on a worker, or a thread of the API's, when an answer could not be
     ///     read; the error names no card.
     public init(
         service: CardService, engine: RunEngine, defaultRegion: PhoneRegion, access: Access,
         policy: RequestPolicy = RequestPolicy(), metrics: Metrics,
+        records: ServerRecords = ServerRecords(),
         onProblem: @escaping @Sendable (Route, any Error) -> Void
     ) {
         self.service = service
@@ -64,6 +70,8 @@ public final class CardAPI: Sendable {
         hasPolicy = policy.perClient != nil || !policy.corsOrigins.isEmpty
         limitsKeys = policy.perKey != nil
         self.metrics = metrics
+        self.records = records
+        auditedGrants = Self.auditedGrants(records.audit?.scope)
         self.onProblem = onProblem
         intake = EventIntake(service: service, onProblem: onProblem)
         followers = ChangeFollowers(service: service) { onProblem(.changes, $0) }
@@ -94,14 +102,20 @@ public final class CardAPI: Sendable {
 
     @inline(never)
     private func respondByPolicy(to request: borrowing Request, _ reply: inout Reply) {
-        let origin = crossOrigin.isOff ? nil : request.header(.origin)
-        guard let origin, crossOrigin.allows(origin) else {
-            return respondWithinRate(to: request, &reply)
+        if request.method == .options, let origin = request.header(.origin),
+            crossOrigin.allows(origin)
+        {
+            return crossOrigin.allowCalls(&reply)
         }
-        if request.method == .options { return crossOrigin.allowCalls(from: origin, &reply) }
-        reply.isPlain = true
         respondWithinRate(to: request, &reply)
-        crossOrigin.allow(origin, &reply)
+    }
+
+    /// Lets a web page read an answer, if it is one of those that may. Nil when there is none.
+    public var onOrigin: HTTPServer.OriginHook? {
+        guard !crossOrigin.isOff else { return nil }
+        return { [crossOrigin] origin, reply in
+            if crossOrigin.allows(origin) { crossOrigin.allow(origin, &reply) }
+        }
     }
 
     private func respondWithinRate(to request: borrowing Request, _ reply: inout Reply) {
@@ -165,7 +179,9 @@ public final class CardAPI: Sendable {
                     reply.use(prepared.forbidden, worker: request.worker)
                     return .answered
                 }
-                return try upload(to: textSegment(path, captures), request, &reply)
+                return try upload(
+                    to: textSegment(path, captures), changeNote(route, grant, request), request,
+                    &reply)
             } catch {
                 write(error, of: route, to: &reply)
                 return .answered
@@ -207,39 +223,65 @@ public final class CardAPI: Sendable {
             case .card:
                 let id = try Self.foreseenCard(request) ?? pathSegment(path, captures)
                 try card(id, request, &reply)
-            case .cards: try cards(request, &reply)
-            case .batch: try batch(request, &reply)
-            case .history: try history(pathSegment(path, captures), request, &reply)
-            case .events: try events(request, &reply)
-            case .customers: try customers(request, &reply)
-            case .customer: try customer(textSegment(path, captures), &reply)
-            case .cardStatus: try cardStatus(request, &reply)
+                if grant.isAmong(auditedGrants) {
+                    note(.card(id), of: route, grant, request, status: reply.status)
+                }
+            case .cards:
+                let phone = try cards(request, &reply)
+                if grant.isAmong(auditedGrants) {
+                    note(.phone(phone), of: route, grant, request, status: reply.status)
+                }
+            case .batch: try batch(lookUpNote(route, grant, request), request, &reply)
+            case .history:
+                let id = try pathSegment(path, captures)
+                try history(id, request, &reply)
+                if grant.isAmong(auditedGrants) {
+                    note(.card(id), of: route, grant, request, status: reply.status)
+                }
+            case .events: try events(lookUpNote(route, grant, request), request, &reply)
+            case .customers: try customers(lookUpNote(route, grant, request), request, &reply)
+            case .customer:
+                try customer(
+                    textSegment(path, captures), lookUpNote(route, grant, request), &reply)
+            case .cardStatus: try cardStatus(lookUpNote(route, grant, request), request, &reply)
             case .health: Self.json("{\"status\":\"ok\"}", &reply)
             case .ready: ready(request, &reply)
             case .metrics: try metricsText(&reply)
-            case .addEvents: try write(.add, request, &reply)
-            case .voidEvents: try write(.void, request, &reply)
+            case .addEvents:
+                try write(.add, changeNote(route, grant, request), request, &reply)
+            case .voidEvents:
+                try write(.void, changeNote(route, grant, request), request, &reply)
             case .changes: try changes(request, &reply)
-            case .reload: try reload(request, &reply)
-            case .backup: try backup(request, &reply)
+            case .reload: try reload(changeNote(route, grant, request), request, &reply)
+            case .backup: try backup(changeNote(route, grant, request), request, &reply)
             case .stats: try stats(&reply)
+            case .slow: slowRequests(&reply)
+            case .resetSlow: resetSlow(changeNote(route, grant, request), &reply)
+            case .logLevel: logLevel(&reply)
+            case .setLogLevel:
+                try setLogLevel(changeNote(route, grant, request), request, &reply)
             case .openAPI: contract(request, &reply)
             case .feeds: feeds(&reply)
             case .refreshFeed:
-                refresh(try textSegment(path, captures), request, &reply)
+                refresh(
+                    try textSegment(path, captures), changeNote(route, grant, request), request,
+                    &reply)
             case .refreshPickup, .refreshDeliveryExceptions, .refreshDelivered, .refreshReturned:
-                refresh(route.refreshedFeed ?? "", request, &reply)
+                refresh(
+                    route.refreshedFeed ?? "", changeNote(route, grant, request), request, &reply)
             case .uploadFile:
                 // A body goes to the file and not here, so there was none.
-                try uploadNothing(to: textSegment(path, captures), request, &reply)
-            case .ingest: ingest(request, &reply)
+                try uploadNothing(
+                    to: textSegment(path, captures), changeNote(route, grant, request), request,
+                    &reply)
+            case .ingest: ingest(changeNote(route, grant, request), request, &reply)
             case .runs: try runs(request, &reply)
             case .run, .rejects:
                 guard let id = UInt64(try textSegment(path, captures)) else {
                     return Problem.unknownRun.write(to: &reply)
                 }
                 if route == .run { return try run(id, &reply) }
-                try rejects(of: id, request, &reply)
+                try rejects(of: id, lookUpNote(route, grant, request), request, &reply)
             }
         } catch {
             write(error, of: route, to: &reply)
@@ -344,12 +386,14 @@ public final class CardAPI: Sendable {
         return isKnown
     }
 
-    private func cards(_ request: borrowing Request, _ reply: inout Reply) throws {
+    /// - Returns: the phone that was asked for.
+    private func cards(_ request: borrowing Request, _ reply: inout Reply) throws -> PhoneNumber {
         if let phone = Self.foreseenPhone(request)
             ?? PhoneQuery.phone(request.query.bytes, defaultRegion: defaultRegion)
         {
             try CardPage.append(phone: phone, from: service.withCards, to: &reply.body)
-            return tagPage(&reply, request)
+            tagPage(&reply, request)
+            return phone
         }
         let parameters = RequestParameters(query: request.query)
         guard let text = try parameters.text("phone") else {
@@ -364,9 +408,12 @@ public final class CardAPI: Sendable {
         try CardPage.append(
             phone: phone, after: after, limit: limit, from: service.withCards, to: &reply.body)
         tagPage(&reply, request)
+        return phone
     }
 
-    private func batch(_ request: borrowing Request, _ reply: inout Reply) throws {
+    private func batch(
+        _ note: AuditNote?, _ request: borrowing Request, _ reply: inout Reply
+    ) throws {
         let region = try RequestParameters(query: request.query).region() ?? defaultRegion
         var keys = BatchKeys(region: region)
         let body = request.body.span
@@ -384,6 +431,9 @@ public final class CardAPI: Sendable {
         try BatchAnswer(keys: keys, form: form).append(from: service, to: &reply.body)
         Self.personalJSON(&reply)
         if form == .lines { reply.contentType = "application/x-ndjson" }
+        guard var note else { return }
+        keys.subjects(of: &note.entry)
+        note.end(status: reply.status)
     }
 
     private func history(
@@ -406,16 +456,22 @@ public final class CardAPI: Sendable {
         Self.personalJSON(&reply)
     }
 
-    private func events(_ request: borrowing Request, _ reply: inout Reply) throws {
+    private func events(
+        _ note: AuditNote?, _ request: borrowing Request, _ reply: inout Reply
+    ) throws {
         let page = try EventPage.Request(RequestParameters(query: request.query))
-        answerLater(.events, request, &reply) { [service] reply in
+        var note = note
+        note?.entry.detail = page.description
+        answerLater(.events, noting: note, request, &reply) { [service] reply in
             try EventPage.append(page, from: service, to: &reply.body)
             Self.personalJSON(&reply)
         }
     }
 
     /// The call that earlier systems offered, with its shape of answers and errors.
-    private func cardStatus(_ request: borrowing Request, _ reply: inout Reply) throws {
+    private func cardStatus(
+        _ note: AuditNote?, _ request: borrowing Request, _ reply: inout Reply
+    ) throws {
         let parameters = RequestParameters(query: request.query)
         let card = try parameters.text("card_id").map { text in
             try RequestParameters.card(text, called: "card_id")
@@ -447,6 +503,10 @@ public final class CardAPI: Sendable {
         }
         reply.body.raw("]}")
         Self.personalJSON(&reply)
+        guard var note else { return }
+        note.entry.cards = [card].compactMap(\.self)
+        note.entry.phones = [phone].compactMap(\.self)
+        note.end(status: reply.status)
     }
 
     private static func cardStatusError(_ message: String, _ reply: inout Reply) {
@@ -528,7 +588,7 @@ public final class CardAPI: Sendable {
         reply.body.append(
             metrics.text(
                 service: service, statistics: try service.store.statistics(),
-                feeds: engine.feeds, rateRefusals: rateRefusals))
+                feeds: engine.feeds, rateRefusals: rateRefusals, audit: records.audit?.statistics))
     }
 
     private static func json(_ document: StaticString, _ reply: inout Reply) {

@@ -41,7 +41,7 @@ final class EventIntake: Sendable {
     /// - Returns: false when there is too much to do; the request is to be answered then.
     func take(
         _ purpose: EventReader.Purpose, feed: ReportedFeed, region: PhoneRegion,
-        _ request: borrowing Request, _ reply: inout Reply
+        _ note: AuditNote?, _ request: borrowing Request, _ reply: inout Reply
     ) -> Bool {
         let count = request.body.count
         if count <= Self.onWorkerBytesMax {
@@ -52,7 +52,7 @@ final class EventIntake: Sendable {
                 guard let later = request.deferReply(timeoutMs: Self.timeoutMs) else {
                     return false
                 }
-                submit(reader, purpose, later)
+                submit(reader, purpose, note, later)
             }
             return true
         }
@@ -68,7 +68,7 @@ final class EventIntake: Sendable {
             waitingBytes.subtract(count, ordering: .relaxed)
             switch reading {
             case .refused(let problem): later.answer { problem.write(to: &$0) }
-            case .events(let reader): submit(reader, purpose, later)
+            case .events(let reader): submit(reader, purpose, note, later)
             }
         }
         return true
@@ -96,30 +96,35 @@ final class EventIntake: Sendable {
     }
 
     private func submit(
-        _ reader: EventReader, _ purpose: EventReader.Purpose, _ later: DeferredReply
+        _ reader: EventReader, _ purpose: EventReader.Purpose, _ note: AuditNote?,
+        _ later: DeferredReply
     ) {
         let warnings = reader.warnings
+        let note = note?.naming(reader)
         do throws(WriteError) {
             try service.writer.submit(reader.facts) { [self] result in
                 switch result {
                 case .success(let receipt):
-                    later.answer { Self.append(receipt, warnings, to: &$0) }
+                    later.answer(noting: note?.naming(receipt)) {
+                        Self.append(receipt, warnings, to: &$0)
+                    }
                 case .failure(let error):
-                    fail(error, purpose, later)
+                    fail(error, purpose, note, later)
                 }
             }
         } catch {
-            fail(error, purpose, later)
+            fail(error, purpose, note, later)
         }
     }
 
     private func fail(
-        _ error: WriteError, _ purpose: EventReader.Purpose, _ later: DeferredReply
+        _ error: WriteError, _ purpose: EventReader.Purpose, _ note: AuditNote?,
+        _ later: DeferredReply
     ) {
         if case .store(let error) = error {
             onProblem(purpose == .add ? .addEvents : .voidEvents, error)
         }
-        later.answer { Problem(error).write(to: &$0) }
+        later.answer(noting: note) { Problem(error).write(to: &$0) }
     }
 
     private static func append(
@@ -135,6 +140,24 @@ final class EventIntake: Sendable {
             json.member("beyond_limit", counts.beyondLimit)
             json.object("warnings") { warnings.append(to: &$0) }
         }
+    }
+}
+
+extension AuditNote {
+    /// With the cards that are written to, each once.
+    fileprivate func naming(_ reader: EventReader) -> AuditNote {
+        var note = self
+        note.entry.cards = Array(Set(reader.facts.lazy.map(\.card))).sorted()
+        return note
+    }
+
+    fileprivate func naming(_ receipt: CardWriter.Receipt) -> AuditNote {
+        var note = self
+        let counts = receipt.counts
+        note.entry.detail =
+            "\(counts.accepted) accepted, \(counts.duplicates) known, "
+            + "\(counts.beyondLimit) beyond the limit"
+        return note
     }
 }
 

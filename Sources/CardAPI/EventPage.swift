@@ -9,7 +9,7 @@ enum EventPage {
     static let limitDefault = 100
 
     /// What a request asks for.
-    struct Request {
+    struct Request: CustomStringConvertible {
         let query: EventQuery
         let limit: Int
         let cursor: EventPosition?
@@ -33,6 +33,16 @@ enum EventPage {
                 throw RequestParameters.Failure("The parameter 'cursor' is not one of ours.")
             }
             self.cursor = cursor
+        }
+
+        /// What was asked for, without what a cursor says.
+        var description: String {
+            var parts = ["from \(query.from)"]
+            if let to = query.to { parts.append("to \(to)") }
+            if let status = query.status { parts.append("status \(status)") }
+            if let feed = query.feed { parts.append("feed \(feed)") }
+            if cursor != nil { parts.append("a later page") }
+            return parts.joined(separator: ", ")
         }
     }
 

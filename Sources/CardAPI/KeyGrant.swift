@@ -6,7 +6,7 @@ internal import HTTPFront
 
 /// What the key of a request lets its holder do, and which key it is, in the one word that is kept
 /// with the connection: the key's ``StoredKey/id`` as a number (48 bits), whether it is bound to a
-/// feed (8), and the bits of its role (8).
+/// feed and whether it is a person's (8), and the bits of its role (8).
 struct KeyGrant: Equatable, Sendable {
     let rawValue: UInt64
 
@@ -18,9 +18,20 @@ struct KeyGrant: Equatable, Sendable {
     }
 
     init(_ key: StoredKey) {
-        let id = key.hash.prefix(6).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        rawValue = id << 16 | (key.feed == nil ? 0 : 1 << 8) | UInt64(key.role.grants)
+        rawValue =
+            key.number << 16 | (key.feed == nil ? 0 : 1 << 8)
+            | (key.role.includes(.agent) ? Self.personBit : 0) | UInt64(key.role.grants)
     }
+
+    /// Set for the keys of people: of the roles agent and admin.
+    static let personBit: UInt64 = 1 << 9
+
+    /// Set for everybody who may look up.
+    static let everybodyBit = UInt64(KeyRole.lookup.bit)
+
+    /// Whether one of these bits is set.
+    @inline(__always)
+    func isAmong(_ bits: UInt64) -> Bool { rawValue & bits != 0 }
 
     /// 0 where no key is needed.
     var keyNumber: UInt64 { rawValue >> 16 }

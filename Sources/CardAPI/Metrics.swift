@@ -1,3 +1,4 @@
+internal import CardAudit
 internal import CardFeeds
 internal import CardService
 internal import CardStore
@@ -77,6 +78,8 @@ public final class Metrics: @unchecked Sendable {
         public var connectionsRefused = 0
         /// Clients that were cut off, by what they were waited for.
         public var cutOff: [(delay: ClientDelay, count: Int)] = []
+        /// Complaints of libmicrohttpd's that did not get to the log.
+        public var complaintsLeftOut = 0
         /// Certificates by their first name, and when they expire, in seconds since 1970.
         public var certificates: [(name: String, expiresAt: Int)] = []
 
@@ -167,7 +170,8 @@ public final class Metrics: @unchecked Sendable {
     /// Everything in Prometheus's text format, version 0.0.4.
     func text(
         service: CardService, statistics: CardStore.Statistics, feeds: [FeedStatus],
-        rateRefusals: (perKey: Int, perClient: Int) = (0, 0)
+        rateRefusals: (perKey: Int, perClient: Int) = (0, 0),
+        audit: AuditLog.Statistics? = nil
     ) -> [UInt8] {
         var text = MetricsText()
         text.family("cardstatus_build_info", "gauge", "The program's version.")
@@ -182,6 +186,7 @@ public final class Metrics: @unchecked Sendable {
             "cardstatus_http_connections_suspended", "Connections whose answer is waited for.",
             connections.suspended)
         appendProtection(to: &text, rateRefusals)
+        if let audit { Self.append(audit, to: &text) }
         text.gauge("cardstatus_cards", "Cards in the store.", statistics.cards)
         text.gauge("cardstatus_events", "Events in the store, void ones too.", statistics.events)
         text.gauge(
@@ -340,6 +345,18 @@ public final class Metrics: @unchecked Sendable {
         }
     }
 
+    private static func append(_ audit: AuditLog.Statistics, to text: inout MetricsText) {
+        text.counter(
+            "cardstatus_audit_entries_total", "Entries of the audit log on the disk.",
+            audit.written)
+        text.counter(
+            "cardstatus_audit_entries_lost_total",
+            "Entries that the audit log had no room for; it says so itself, too.", audit.lost)
+        text.gauge(
+            "cardstatus_audit_failing", "1 while the audit log cannot be written.",
+            audit.isFailing ? 1 : 0)
+    }
+
     private func appendProtection(
         to text: inout MetricsText, _ rateRefusals: (perKey: Int, perClient: Int)
     ) {
@@ -357,6 +374,10 @@ public final class Metrics: @unchecked Sendable {
         text.family(limited, "counter", "Requests refused with 429, by whose limit it was.")
         text.sample(limited, ["limit": "key"], Double(rateRefusals.perKey))
         text.sample(limited, ["limit": "client"], Double(rateRefusals.perClient))
+        text.counter(
+            "cardstatus_http_complaints_left_out_total",
+            "Lines about clients that were kept from the log, there being too many.",
+            protection.complaintsLeftOut)
         let expiry = "cardstatus_tls_certificate_expiry_seconds"
         text.family(expiry, "gauge", "When the certificate expires, Unix time.")
         for (name, expiresAt) in protection.certificates {

@@ -1111,6 +1111,129 @@ enum OpenAPI {
                 }
               }
             },
+            "/api/admin/slow": {
+              "get": {
+                "operationId": "getSlowRequests",
+                "tags": ["Administration"],
+                "summary": "Requests that took long",
+                "description": "The latest requests that took longer than the server's threshold, \
+        and the slowest of each route, since the start or the last reset. Routes stand for paths, \
+        so there is no personal data in it. Waiting for changes is not slow.",
+                "security": [{"bearer": []}, {"header": []}],
+                "responses": {
+                  "200": {
+                    "description": "The requests.",
+                    "headers": {
+                      "Vary": {"$ref": "#/components/headers/Vary"},
+                      "Content-Encoding": {"$ref": "#/components/headers/ContentEncoding"}
+                    },
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/SlowRequests"}
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/api/admin/slow/reset": {
+              "post": {
+                "operationId": "resetSlowRequests",
+                "tags": ["Administration"],
+                "summary": "Forget the requests that took long",
+                "security": [{"bearer": []}, {"header": []}],
+                "responses": {
+                  "200": {
+                    "description": "They are forgotten.",
+                    "content": {
+                      "application/json": {
+                        "schema": {
+                          "type": "object",
+                          "additionalProperties": false,
+                          "required": ["status"],
+                          "properties": {"status": {"type": "string", "const": "success"}}
+                        },
+                        "example": {"status": "success"}
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
+            "/api/admin/log-level": {
+              "get": {
+                "operationId": "getLogLevel",
+                "tags": ["Administration"],
+                "summary": "Which lines the server's log has",
+                "security": [{"bearer": []}, {"header": []}],
+                "responses": {
+                  "200": {
+                    "description": "The least severe that it has.",
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/LogLevel"},
+                        "example": {"level": "info"}
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "422": {"$ref": "#/components/responses/Invalid"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              },
+              "post": {
+                "operationId": "setLogLevel",
+                "tags": ["Administration"],
+                "summary": "Have more or fewer lines in the server's log",
+                "description": "At once, until the server ends or a reload finds another level in \
+        its configuration.",
+                "security": [{"bearer": []}, {"header": []}],
+                "parameters": [
+                  {
+                    "name": "level",
+                    "in": "query",
+                    "required": true,
+                    "description": "The least severe that it is to have.",
+                    "schema": {"$ref": "#/components/schemas/LogLevelName"},
+                    "example": "debug"
+                  }
+                ],
+                "responses": {
+                  "200": {
+                    "description": "The level from now on.",
+                    "content": {
+                      "application/json": {
+                        "schema": {"$ref": "#/components/schemas/LogLevel"},
+                        "example": {"level": "debug"}
+                      }
+                    }
+                  },
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "422": {"$ref": "#/components/responses/Invalid"},
+                  "401": {"$ref": "#/components/responses/KeyRequired"},
+                  "403": {"$ref": "#/components/responses/Forbidden"},
+                  "421": {"$ref": "#/components/responses/ForeignHost"},
+                  "429": {"$ref": "#/components/responses/TooManyRequests"},
+                  "500": {"$ref": "#/components/responses/Failed"}
+                }
+              }
+            },
             "/api/health": {
               "get": {
                 "operationId": "getHealth",
@@ -1128,7 +1251,9 @@ enum OpenAPI {
                       }
                     }
                   },
-                  "400": {"$ref": "#/components/responses/Malformed"}
+                  "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"}
                 }
               }
             },
@@ -3178,6 +3303,96 @@ enum OpenAPI {
                   "milliseconds": {"type": "number", "minimum": 0},
                   "compacted": {"type": "boolean"},
                   "verified": {"type": "boolean"}
+                }
+              },
+              "LogLevelName": {
+                "type": "string",
+                "enum": ["trace", "debug", "info", "notice", "warning", "error", "critical"]
+              },
+              "LogLevel": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["level"],
+                "properties": {"level": {"$ref": "#/components/schemas/LogLevelName"}}
+              },
+              "SlowRequests": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["threshold_us", "length", "count", "latest", "slowest"],
+                "properties": {
+                  "threshold_us": {
+                    "type": ["integer", "null"],
+                    "description": "From how many microseconds on a request is slow; null when \
+        none is."
+                  },
+                  "length": {
+                    "type": "integer",
+                    "description": "How many of the latest are kept."
+                  },
+                  "count": {
+                    "type": "integer",
+                    "description": "Slow requests since the start or the last reset."
+                  },
+                  "latest": {
+                    "type": "array",
+                    "description": "The latest first.",
+                    "items": {"$ref": "#/components/schemas/SlowRequest"}
+                  },
+                  "slowest": {
+                    "type": "array",
+                    "description": "The slowest of each route, and how many the route had.",
+                    "items": {"$ref": "#/components/schemas/SlowRequest"}
+                  }
+                }
+              },
+              "SlowRequest": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": [
+                  "number", "time", "method", "route", "status", "total_us", "received_us",
+                  "handled_us", "waited_us", "sent_us", "request_bytes", "reply_bytes"
+                ],
+                "properties": {
+                  "number": {"type": "integer"},
+                  "time": {
+                    "type": ["string", "null"],
+                    "format": "date-time",
+                    "description": "When it ended."
+                  },
+                  "method": {"type": "string"},
+                  "route": {
+                    "type": ["string", "null"],
+                    "description": "The path's pattern, or `unmatched`."
+                  },
+                  "status": {"type": "integer"},
+                  "total_us": {
+                    "type": "integer",
+                    "description": "From the request line to the answer's last byte."
+                  },
+                  "received_us": {
+                    "type": ["integer", "null"],
+                    "description": "Until the body was there; null without one."
+                  },
+                  "handled_us": {
+                    "type": ["integer", "null"],
+                    "description": "On the worker's thread. It and `sent_us` are null for an \
+        answer that was made at once to a request without a body."
+                  },
+                  "waited_us": {
+                    "type": ["integer", "null"],
+                    "description": "For a commit, a page, an upstream or whatever else the answer \
+        needed; null when it needed nothing."
+                  },
+                  "sent_us": {
+                    "type": ["integer", "null"],
+                    "description": "Until the client had taken the answer."
+                  },
+                  "request_bytes": {"type": "integer", "description": "Of the body."},
+                  "reply_bytes": {"type": "integer", "description": "Of the body, as it was sent."},
+                  "count": {
+                    "type": "integer",
+                    "description": "In `slowest`: slow requests of the route."
+                  }
                 }
               },
               "Statistics": {

@@ -68,6 +68,10 @@ struct Problem {
             title: "Method not allowed", detail: "This path allows \(allowed).")
     }
 
+    static let noLogLevel = Problem(
+        status: 422, type: "urn:cardstatus:problem:invalid", title: "No log",
+        detail: "This server's log has no level that could be changed.")
+
     static let bodyTooLarge = Problem(
         status: 413, type: "urn:cardstatus:problem:body-too-large", title: "Body too large",
         detail: "The request's body is larger than the server accepts.")

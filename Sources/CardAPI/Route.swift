@@ -34,6 +34,10 @@ public enum Route: Int, CaseIterable, Sendable {
     case reload
     case backup
     case stats
+    case slow
+    case resetSlow
+    case logLevel
+    case setLogLevel
 
     /// The pattern in the router, the OpenAPI document and metric labels; never a path itself,
     /// which may hold a card ID.
@@ -69,14 +73,21 @@ public enum Route: Int, CaseIterable, Sendable {
         case .reload: "/api/admin/reload"
         case .backup: "/api/admin/backup"
         case .stats: "/api/admin/stats"
+        case .slow: "/api/admin/slow"
+        case .resetSlow: "/api/admin/slow/reset"
+        case .logLevel, .setLogLevel: "/api/admin/log-level"
         }
     }
+
+    /// Method and pattern.
+    public var name: String { "\(method.name) \(pattern)" }
 
     /// HEAD comes with GET.
     var method: HTTPMethod {
         switch self {
         case .batch, .refreshFeed, .uploadFile, .refreshPickup, .refreshDeliveryExceptions,
-            .refreshDelivered, .refreshReturned, .ingest, .addEvents, .voidEvents, .reload, .backup:
+            .refreshDelivered, .refreshReturned, .ingest, .addEvents, .voidEvents, .reload, .backup,
+            .resetSlow, .setLogLevel:
             .post
         default: .get
         }
@@ -112,7 +123,7 @@ public enum Route: Int, CaseIterable, Sendable {
             .refreshDelivered, .refreshReturned, .ingest, .runs, .run, .rejects, .addEvents,
             .voidEvents, .changes:
             .ingest
-        case .reload, .backup, .stats: .admin
+        case .reload, .backup, .stats, .slow, .resetSlow, .logLevel, .setLogLevel: .admin
         case .unmatched, .health, .ready, .openAPI: nil
         }
     }

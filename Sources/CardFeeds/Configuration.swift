@@ -19,6 +19,11 @@ public struct Configuration: Sendable {
     public var forwardedHeader: String?
     public var corsOrigins: [String]?
     public var hosts: [String]?
+    /// What the audit log has.
+    public var audit: String?
+    public var auditKeepDays: Int?
+    public var slowThresholdMicros: Int?
+    public var slowLength: Int?
     /// The feeds of the file, or the built-in ones when it names none.
     public var feeds: FeedSet
 
@@ -80,7 +85,8 @@ public struct Configuration: Sendable {
             keys: [
                 "data_dir", "listen", "workers", "map_size", "default_region", "log_level",
                 "log_format", "feeds", "certificates", "limits", "trusted_proxies",
-                "forwarded_header", "cors_origins", "hosts",
+                "forwarded_header", "cors_origins", "hosts", "audit", "audit_keep_days",
+                "slow_threshold_us", "slow_length",
             ])
         dataDirectory = try settings.text("data_dir")
         listen = try settings.texts("listen")
@@ -120,6 +126,10 @@ public struct Configuration: Sendable {
         forwardedHeader = try settings.text("forwarded_header")
         corsOrigins = try settings.texts("cors_origins")
         hosts = try settings.texts("hosts")
+        audit = try settings.text("audit")
+        auditKeepDays = try settings.integer("audit_keep_days", in: 0...36_500)
+        slowThresholdMicros = try settings.integer("slow_threshold_us", in: 0...3_600_000_000)
+        slowLength = try settings.integer("slow_length", in: 1...10_000)
         try readLimits(settings)
         for node in try settings.sequence("certificates") ?? [] {
             let pair = try YAMLMapping(

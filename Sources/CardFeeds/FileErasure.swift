@@ -29,8 +29,9 @@ public struct FileErasure {
         }
     }
 
-    /// What the store and its server have, which has no text or is on its way.
-    private static let ownNames: Set<String> = ["data.mdb", "lock.mdb", "serve.lock"]
+    /// What the store and its server have, which has no text or is on its way, and the audit log,
+    /// which has no phones.
+    private static let ownNames: Set<String> = ["data.mdb", "lock.mdb", "serve.lock", "audit"]
     private static let folderDepthMax = 16
 
     private enum Kind {

@@ -17,7 +17,9 @@ public final class RunEngine: Sendable {
     /// What an operator may want to know while the engine works.
     public enum Event: Sendable {
         case started(StoredRun)
-        case ended(StoredRun)
+        /// `failure` is the kind by which metrics count it. The run's own message may quote what
+        /// it read, which is no matter for a log.
+        case ended(StoredRun, failure: String?)
         /// A file in a folder that no feed takes, or several would.
         case unclaimed(path: String, reason: String)
         case problem(String)
@@ -598,7 +600,7 @@ public final class RunEngine: Sendable {
             state.changes += 1
         }
         settleWaits(run)
-        onEvent(.ended(run))
+        onEvent(.ended(run, failure: outcome.failure?.kind.rawValue))
         watch.look()
     }
 

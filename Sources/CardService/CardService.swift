@@ -406,6 +406,9 @@ public final class CardService: Sendable {
     /// as a use of the key.
     public func verdict(onKey hash: [UInt8]) -> KeyVerdict { keySet.verdict(on: hash) }
 
+    /// A key by its ``StoredKey/number``, for who has to name it.
+    public func key(numbered number: UInt64) -> StoredKey? { keySet.key(numbered: number) }
+
     private func refreshKeys() {
         do {
             try keySet.refresh(from: store)

@@ -63,6 +63,11 @@ final class KeySet: Sendable {
         }
     }
 
+    /// The key whose hash begins with these 48 bits; asking is no use of it.
+    func key(numbered number: UInt64) -> StoredKey? {
+        state.withLock { $0.keys.byHash.values.first { $0.number == number } }
+    }
+
     // MARK: Changes
 
     /// Looks again if the store's keys have changed.

@@ -75,6 +75,9 @@ public struct StoredKey: Equatable, Sendable {
         self.feed = feed
     }
 
+    /// What tells keys apart in few bits: the first 48 of the hash.
+    public var number: UInt64 { hash.prefix(6).reduce(0) { $0 << 8 | UInt64($1) } }
+
     public func isExpired(at seconds: UInt64) -> Bool {
         expiresAt.map { $0 <= seconds } ?? false
     }

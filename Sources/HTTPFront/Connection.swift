@@ -64,6 +64,7 @@ struct Connection: ~Copyable {
     /// Since when the connection was suspended, until the worker has seen that it was resumed.
     var suspension: Suspension?
     var startNanos: UInt64 = 0
+    var moments = RequestMoments()
     var reply = Reply()
     /// What the reply is sent by, when a template made it.
     var object: UnsafeMutablePointer<ReplyTemplate.Object>?
@@ -92,6 +93,7 @@ struct Connection: ~Copyable {
         bodyBytesSeen = 0
         refusal = nil
         hint.kind = 0
+        moments = RequestMoments()
         if stream != nil || suspension != nil { clearSlow() }
         if let object {
             ReplyTemplate.Pool.giveBack(object)

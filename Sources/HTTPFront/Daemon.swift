@@ -72,11 +72,13 @@ final class Daemon: @unchecked Sendable {
             leeway: .milliseconds(5))
         let suspensions = worker.shared.suspensions
         let deadlines = worker.deadlines
+        let complaints = worker.shared.complaints
         ticker.setEventHandler {
             if heartbeat >= 0 { eventfd_write(heartbeat, 1) }
             let now = monotonicNanos()
             suspensions.endOverdue(nowNanos: now)
             deadlines.cutOffLate(nowNanos: now)
+            complaints.tellLeftOut(nowNanos: now)
         }
         self.worker = worker
         self.handle = handle
@@ -144,11 +146,17 @@ final class Daemon: @unchecked Sendable {
 
     private static func log(_ context: UnsafeMutableRawPointer?, _ text: UnsafePointer<CChar>?) {
         guard let context, let text else { return }
-        var message = String(cString: text)
-        while message.last?.isNewline == true { message.removeLast() }
         Unmanaged<Worker>.fromOpaque(context)._withUnsafeGuaranteedRef { worker in
-            worker.shared.errorLog("libmicrohttpd, worker \(worker.index): \(message)")
+            worker.shared.complaints.add(
+                "libmicrohttpd, worker \(worker.index): \(line(text))", nowNanos: monotonicNanos())
         }
+    }
+
+    /// A line of libmicrohttpd's without its end.
+    private static func line(_ text: UnsafePointer<CChar>) -> String {
+        var line = String(cString: text)
+        while line.last?.isNewline == true { line.removeLast() }
+        return line
     }
 }
 

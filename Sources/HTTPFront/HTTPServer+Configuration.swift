@@ -27,6 +27,9 @@ extension HTTPServer {
         /// What clients may take.
         public var limits = Limits()
 
+        /// From how many microseconds on a request is slow, for who wants to hear of such.
+        public var slowMicros = 100_000
+
         /// Proxies in front whose word on their clients' addresses counts; nil when there are none.
         public var trustedProxies: TrustedProxies?
 
@@ -56,6 +59,7 @@ extension HTTPServer {
         func check() {
             precondition(workersPerAddress > 0, "an address has at least one worker")
             limits.check()
+            precondition(slowMicros >= 0, "a time is not negative")
             precondition(
                 shutdownGraceMs >= 0 && idleGraceMs >= 0, "times are not negative")
             for case .unix(_, let mode) in listeners {

@@ -31,8 +31,17 @@ public final class HTTPServer: Sendable {
     public typealias CompletionHook =
         @Sendable (_ worker: Int, _ routeTag: Int, _ status: Int, _ nanos: UInt64) -> Void
 
-    /// Gets libmicrohttpd's complaints and the server's own, a line each, without a request's path
-    /// or headers.
+    /// Called for every answer to a request with an `Origin`, whoever gives it and whenever, before
+    /// it is queued, so that it may let a web page read it. Runs on the worker.
+    public typealias OriginHook =
+        @Sendable (_ origin: UnsafeBufferPointer<UInt8>, inout Reply) -> Void
+
+    /// Called beside the completion hook for a request that took `slowMicros` of the configuration
+    /// or longer. Runs on the worker.
+    public typealias SlowHook = @Sendable (SlowRequest) -> Void
+
+    /// Gets libmicrohttpd's complaints, as long as they are not too many, and the server's own, a
+    /// line each, without a request's path or headers.
     public typealias ErrorLog = @Sendable (String) -> Void
 
     /// What a worker has done and has in hand. Each number is exact; together they may be some
@@ -67,6 +76,8 @@ public final class HTTPServer: Sendable {
         refuse: @escaping RefusalHandler = { $1.refuse($0) },
         plan: BodyPlanner? = nil,
         onCompleted: @escaping CompletionHook = { _, _, _, _ in },
+        onSlow: SlowHook? = nil,
+        onOrigin: OriginHook? = nil,
         foresee: Foresight? = nil,
         handler: @escaping Handler
     ) throws(HTTPServerError) {
@@ -80,7 +91,9 @@ public final class HTTPServer: Sendable {
         LibraryPanic.report(to: errorLog)
         let bodyBytes = configuration.limits.bodyBytes
         let shared = ServerShared(
-            handler: handler, refuse: refuse, onCompleted: onCompleted, foresee: foresee,
+            handler: handler, refuse: refuse, onCompleted: onCompleted, onSlow: onSlow,
+            onOrigin: onOrigin,
+            foresee: foresee,
             errorLog: errorLog, plan: plan ?? { _, _ in .kept(maxBytes: bodyBytes) },
             configuration: configuration)
         self.shared = shared
@@ -115,6 +128,9 @@ public final class HTTPServer: Sendable {
 
     /// Connections that were closed because their client had as many as it may.
     public var connectionsRefused: Int { shared.ledger?.refused ?? 0 }
+
+    /// Complaints of libmicrohttpd's that did not get to the log, there being too many of them.
+    public var complaintsLeftOut: Int { shared.complaints.leftOut }
 
     /// Whether `stop()` has begun.
     public var isDraining: Bool { shared.isDraining }
@@ -247,8 +263,7 @@ private struct Starting {
         for listener in configuration.listeners {
             for _ in 0..<configuration.workersPerAddress {
                 let worker = Worker(
-                    index: daemons.count, shared: shared,
-                    limits: configuration.limits)
+                    index: daemons.count, shared: shared, configuration: configuration)
                 if listener.isOwnForEachWorker {
                     let (socket, address) = ownSockets.removeFirst()
                     daemons.append(

@@ -26,7 +26,7 @@ public struct Reply: ~Copyable {
     public var routeTag = 0
 
     /// Whether headers are added after the answer, so that no reply that others share will do.
-    public var isPlain = false
+    var isPlain = false
 
     /// Ends the connection after this answer.
     public var closesConnection = false

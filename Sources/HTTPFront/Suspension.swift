@@ -64,6 +64,7 @@ final class Suspension: @unchecked Sendable {
         let suspension = Suspension(
             connection: handle, registry: registry, isCounted: isCounted,
             deadlineNanos: monotonicNanos() + UInt64(timeoutMs) * 1_000_000)
+        suspension.reply.isPlain = state.pointee.reply.isPlain
         state.pointee.suspension = suspension
         // Before anybody else knows of it: it is resumed only after it was suspended.
         if let handle { MHD_suspend_connection(handle) }
@@ -116,9 +117,10 @@ final class Suspension: @unchecked Sendable {
     func takeReply(into target: inout Reply) -> Refusal? {
         precondition(isResumed, "a suspended connection gets no calls")
         if let refusal { return refusal }
-        let tag = target.routeTag
+        let (tag, plain) = (target.routeTag, target.isPlain)
         swap(&target, &reply)
         target.routeTag = tag
+        target.isPlain = target.isPlain || plain
         return nil
     }
 

@@ -93,6 +93,7 @@ extension Worker {
         guard let stream = state.pointee.stream else { return nil }
         guard let suspension = suspend(state) else { return refuse(.stopping, state, mhd) }
         state.pointee.phase = .deferred
+        state.pointee.moments.putOff = state.pointee.moments.received
         stream.finish(DeferredReply(suspension, worker: index))
         return .YES
     }

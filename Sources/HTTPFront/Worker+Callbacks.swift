@@ -159,6 +159,10 @@ extension Worker {
             return refuse(.invalidMethod, state, mhd)
         }
         Worker.walkHeaders(state, mhd)
+        // An answer that is to get headers of its own must not be one that all share.
+        if shared.onOrigin != nil, state.pointee.headers.count(.origin) == 1 {
+            state.pointee.reply.isPlain = true
+        }
         if let refusal = state.pointee.refusal
             ?? Framing.refusal(
                 method: state.pointee.method, version: version, headers: state.pointee.headers)
@@ -231,11 +235,17 @@ extension Worker {
 
     private func answer(_ state: ConnectionPointer, _ mhd: OpaquePointer) -> MHD_Result {
         pause(state)
-        if state.pointee.headers.framesBody, let result = endBody(state, mhd) { return result }
+        if state.pointee.headers.framesBody {
+            state.pointee.moments.received = monotonicNanos()
+            if let result = endBody(state, mhd) { return result }
+        }
         let isDraining = shared.isDraining
         state.pointee.isDraining = isDraining
         handler(Request(connection: state), &state.pointee.reply)
-        if state.pointee.phase == .deferred { return .YES }
+        if state.pointee.phase == .deferred {
+            state.pointee.moments.putOff = monotonicNanos()
+            return .YES
+        }
         return queue(
             state, mhd, closing: isDraining || state.pointee.reply.closesConnection)
     }
@@ -261,6 +271,7 @@ extension Worker {
         let status = state.pointee.reply.status
         precondition(status >= 200 && status < 600, "a final status has three digits from 200 on")
         awaitTaking(state)
+        if state.pointee.reply.isPlain { tellOrigin(state) }
         if let made = state.pointee.reply.prepared {
             let response = closing ? made.pointee.closing : made.pointee.open
             guard MHD_queue_response(mhd, UInt32(status), response) == .YES else { return .NO }
@@ -297,10 +308,25 @@ extension Worker {
             onCompleted(
                 index, state.pointee.reply.routeTag, state.pointee.reply.status,
                 now &- state.pointee.startNanos)
+            if now &- state.pointee.startNanos >= slowNanos { tellSlow(state, now) }
         }
         expect(.request, state, from: now)
         requestEnded(answered: phase == .answered)
         state.pointee.reply.clear()
         state.pointee.clear()
+    }
+
+    /// All answers come through here: the handler's, those that came later, and refusals.
+    @inline(never)
+    private func tellOrigin(_ state: ConnectionPointer) {
+        guard let origin = state.pointee.headers.first(.origin) else { return }
+        // What a template would say must be there before more is added.
+        state.pointee.reply.expandTemplate()
+        shared.onOrigin?(HeaderTable.trimmed(origin), &state.pointee.reply)
+    }
+
+    @inline(never)
+    private func tellSlow(_ state: ConnectionPointer, _ now: UInt64) {
+        shared.onSlow?(state.pointee.moments.slowRequest(state.pointee, endNanos: now))
     }
 }

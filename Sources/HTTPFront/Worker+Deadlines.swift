@@ -53,7 +53,11 @@ extension Worker {
     func awaitTaking(_ state: ConnectionPointer) {
         // Most answers come at once; for others the time until now was the server's.
         let isLate = state.pointee.phase == .deferred || state.pointee.headers.framesBody
-        let start = isLate ? monotonicNanos() : state.pointee.startNanos
+        var start = state.pointee.startNanos
+        if isLate {
+            start = monotonicNanos()
+            state.pointee.moments.queued = start
+        }
         let size = UInt64(state.pointee.reply.body.count) &* patience.nanosPerByte
         expect(.answer, state, from: start &+ size)
     }

@@ -7,8 +7,12 @@ final class ServerShared: Sendable {
     let handler: HTTPServer.Handler
     let refuse: HTTPServer.RefusalHandler
     let onCompleted: HTTPServer.CompletionHook
+    let onSlow: HTTPServer.SlowHook?
+    /// Nil when no web page may read anything.
+    let onOrigin: HTTPServer.OriginHook?
     let foresee: HTTPServer.Foresight?
     let errorLog: HTTPServer.ErrorLog
+    let complaints: Complaints
     let plan: HTTPServer.BodyPlanner
     let suspensions: Suspensions
     let streams: StreamPlaces
@@ -26,6 +30,8 @@ final class ServerShared: Sendable {
         handler: @escaping HTTPServer.Handler,
         refuse: @escaping HTTPServer.RefusalHandler,
         onCompleted: @escaping HTTPServer.CompletionHook,
+        onSlow: HTTPServer.SlowHook?,
+        onOrigin: HTTPServer.OriginHook?,
         foresee: HTTPServer.Foresight?,
         errorLog: @escaping HTTPServer.ErrorLog,
         plan: @escaping HTTPServer.BodyPlanner,
@@ -34,8 +40,11 @@ final class ServerShared: Sendable {
         self.handler = handler
         self.refuse = refuse
         self.onCompleted = onCompleted
+        self.onSlow = onSlow
+        self.onOrigin = onOrigin
         self.foresee = foresee
         self.errorLog = errorLog
+        complaints = Complaints(errorLog)
         self.plan = plan
         let limits = configuration.limits
         suspensions = Suspensions(limit: limits.suspendedConnections)
@@ -70,6 +79,8 @@ final class Worker: Sendable {
     let handler: HTTPServer.Handler
     let onCompleted: HTTPServer.CompletionHook
     let foresee: HTTPServer.Foresight?
+    /// From which time on a request is slow.
+    let slowNanos: UInt64
 
     /// Written by the worker's thread alone, so a plain load and store count up; read by anyone.
     private let connectionsOpen = Atomic<Int>(0)
@@ -80,9 +91,12 @@ final class Worker: Sendable {
     /// Keeps another worker's counters off this one's cache lines.
     private let padding = InlineArray<16, UInt64>(repeating: 0)
 
-    init(index: Int, shared: ServerShared, limits: Limits) {
+    init(index: Int, shared: ServerShared, configuration: HTTPServer.Configuration) {
+        let limits = configuration.limits
         self.index = index
         self.shared = shared
+        let slowMicros = configuration.slowMicros
+        slowNanos = shared.onSlow == nil ? .max : UInt64(slowMicros) * 1_000
         // libmicrohttpd counts a connection down only after it has told us that it is closed.
         deadlines = Deadlines(capacity: limits.connectionsPerWorker + 2)
         patience = Patience(limits)

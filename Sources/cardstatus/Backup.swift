@@ -28,12 +28,14 @@ struct Backup: ParsableCommand {
     var destination: String
 
     func run() throws {
-        let store = try self.store.openStore(try self.store.settings(), create: false)
+        let settings = try self.store.settings()
+        let store = try self.store.openStore(settings, create: false)
         let givingWay = GivingWay(toServerOf: store.directory)
         defer { givingWay.end() }
         do {
             let report = try store.backup(
                 to: destination, replaces: force, verifies: verify, onProgress: Self.show)
+            CommandAudit.note(.change, "backup", in: store.directory, settings) { _ in }
             Terminal.clearProgress()
             let how = [
                 report.isCompacted ? nil : "not compact", report.check == nil ? nil : "verified",

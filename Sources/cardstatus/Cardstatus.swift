@@ -26,7 +26,7 @@ struct Cardstatus: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Serve.self, Load.self, Void.self, Get.self, Export.self, Restore.self, Backup.self,
-            Check.self, Erase.self, Key.self, Generate.self,
+            Check.self, Erase.self, Key.self, Audit.self, Generate.self,
         ])
 
     static func main() async {

@@ -131,6 +131,13 @@ struct Erase: ParsableCommand {
         let customers = subjects.compactMap { subject in
             if case .customer(let id) = subject { id } else { nil }
         }
+        if !dryRun {
+            CommandAudit.note(.change, "erase", in: store.directory, settings) {
+                $0.phones = outcome.phones
+                $0.customers = customers
+                $0.detail = "\(outcome.events) events of \(outcome.cards) cards"
+            }
+        }
         do {
             let files = try FileErasure.run(
                 store, phones: outcome.phones, customers: customers, changesNothing: dryRun)

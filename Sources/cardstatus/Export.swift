@@ -38,7 +38,8 @@ struct Export: ParsableCommand {
     var force = false
 
     func run() throws {
-        let store = try self.store.openStore(try self.store.settings(), create: false)
+        let settings = try self.store.settings()
+        let store = try self.store.openStore(settings, create: false)
         let givingWay = GivingWay(toServerOf: store.directory)
         defer { givingWay.end() }
         var result =
@@ -57,6 +58,9 @@ struct Export: ParsableCommand {
         }
         try result.write(writer.tail())
         try result.finish()
+        CommandAudit.note(.lookUp, "export", in: store.directory, settings) {
+            $0.detail = "\(writer.cards) cards, \(writer.events) events"
+        }
         Terminal.clearProgress()
         if let output {
             Terminal.line("\(writer.cards) cards, \(writer.events) events: \(output)")

@@ -16,11 +16,13 @@ struct FileRun {
     private let threads: Int
     private let givingWay: GivingWay
     private let showsTimings: Bool
+    private let settings: Settings
 
     init(
         _ store: StoreOptions, _ settings: Settings, _ bulk: BulkOptions, mode: FileLoader.Mode
     ) throws {
         self.mode = mode
+        self.settings = settings
         directory = try settings.dataDirectory(store.dataDir)
         mapSizeBytes = try settings.mapSizeBytes(store.mapSize)
         memoryBytes = try bulk.memoryBytes(settings)
@@ -77,6 +79,10 @@ struct FileRun {
             throw CommandFailure.failed("\(error)")
         }
         Terminal.clearProgress()
+        CommandAudit.note(.change, mode == .add ? "load" : "void", in: directory, settings) {
+            let accepted = result.counts.reduce(0) { $0 + $1.accepted }
+            $0.detail = "\(reports.count) files, \(accepted) accepted"
+        }
         for index in reports.indices {
             reports[index].report.counts = result.counts[reports[index].number]
         }

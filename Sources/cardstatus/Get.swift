@@ -54,6 +54,7 @@ struct Get: ParsableCommand {
         let store = try self.store.openStore(settings, create: false)
         var json = ByteBuffer()
         let found: Swift.Void? = try store.withCard(id) { CardJSON.append($0, to: &json) }
+        CommandAudit.note(.lookUp, "get", in: store.directory, settings) { $0.cards = [id] }
         guard found != nil else {
             throw CommandFailure.failed("nothing that counts is known of card '\(id.text)'")
         }
@@ -66,6 +67,7 @@ struct Get: ParsableCommand {
         var json = ByteBuffer()
         try CardPage.append(
             phone: phone, limit: Int.max - 1, from: store.withCards, to: &json)
+        CommandAudit.note(.lookUp, "get", in: store.directory, settings) { $0.phones = [phone] }
         try printLine(json)
     }
 

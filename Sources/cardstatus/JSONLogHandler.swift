@@ -1,3 +1,4 @@
+import CardAPI
 import Foundation
 import Logging
 
@@ -47,27 +48,40 @@ struct JSONLogHandler: LogHandler {
 
 /// How the server logs.
 enum ServerLog {
-    static func logger(_ settings: Settings, level: String?, format: String?) throws -> Logger {
-        let levelText =
+    /// - Parameter level: what `--log-level` says.
+    static func level(_ settings: Settings, _ level: String?) throws -> LogLevel {
+        let text =
             level ?? settings.variable("CARDSTATUS_LOG_LEVEL") ?? settings.configuration.logLevel
             ?? "info"
-        guard let level = Logger.Level(rawValue: levelText) else {
-            let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-            throw CommandFailure.misused("--log-level must be one of \(levels), not '\(levelText)'")
+        guard let level = LogLevel(text) else {
+            let names = LogLevel.names.joined(separator: ", ")
+            throw CommandFailure.misused("--log-level must be one of \(names), not '\(text)'")
         }
-        let formatText =
-            format ?? settings.variable("CARDSTATUS_LOG_FORMAT")
-            ?? settings.configuration.logFormat ?? "text"
-        var logger: Logger
+        return level
+    }
+
+    private static func format(_ settings: Settings, _ format: String?) -> String {
+        format ?? settings.variable("CARDSTATUS_LOG_FORMAT") ?? settings.configuration.logFormat
+            ?? "text"
+    }
+
+    static func isJSON(_ settings: Settings, _ format: String?) -> Bool {
+        self.format(settings, format) == "json"
+    }
+
+    static func logger(
+        _ settings: Settings, _ level: LogLevel, format: String?
+    ) throws -> Logger {
+        let formatText = self.format(settings, format)
         switch formatText {
         case "text":
-            logger = Logger(label: "cardstatus") { StreamLogHandler.standardError(label: $0) }
+            return Logger(label: "cardstatus") {
+                LevelledLogHandler(StreamLogHandler.standardError(label: $0), level)
+            }
         case "json":
-            logger = Logger(label: "cardstatus") { _ in JSONLogHandler() }
+            return Logger(label: "cardstatus") { _ in LevelledLogHandler(JSONLogHandler(), level) }
         default:
             throw CommandFailure.misused("--log-format must be text or json, not '\(formatText)'")
         }
-        logger.logLevel = level
-        return logger
     }
 }

@@ -69,15 +69,16 @@ struct Key: ParsableCommand {
             guard (1...StoredKey.nameMaxCount).contains(name.utf8.count) else {
                 throw CommandFailure.misused("--name must have 1 to 64 bytes")
             }
-            let store = try self.store.openStore(try self.store.settings(), create: true)
+            let settings = try self.store.settings()
+            let store = try self.store.openStore(settings, create: true)
             if try store.keys().contains(where: { $0.name == name }) {
                 throw CommandFailure.failed("there is a key called '\(name)' already")
             }
             let key = APIKey()
-            try store.addKey(
-                StoredKey(
-                    hash: key.hash, name: name, createdAt: UInt64(now.timeIntervalSince1970),
-                    role: role, expiresAt: expiresAt, feed: feed))
+            let stored = StoredKey(
+                hash: key.hash, name: name, createdAt: UInt64(now.timeIntervalSince1970),
+                role: role, expiresAt: expiresAt, feed: feed)
+            try store.addKey(stored)
             do {
                 var output = ResultOutput.standardOutput()
                 try output.line(key.text)
@@ -86,6 +87,9 @@ struct Key: ParsableCommand {
                 // Nobody saw it, so nobody could use or miss it.
                 _ = try store.removeKey(hash: key.hash)
                 throw error
+            }
+            CommandAudit.note(.change, "key create", in: store.directory, settings) {
+                $0.detail = "\(stored.id) '\(name)' \(role.rawValue)"
             }
             Terminal.line("Keep it now: it cannot be shown again.")
         }
@@ -156,10 +160,14 @@ struct Key: ParsableCommand {
         var key: String
 
         func run() throws {
-            let store = try self.store.openStore(try self.store.settings(), create: false)
+            let settings = try self.store.settings()
+            let store = try self.store.openStore(settings, create: false)
             let matching = try store.keys().filter { $0.id == key || $0.name == key }
             guard let found = matching.first, try store.removeKey(hash: found.hash) else {
                 throw CommandFailure.failed("there is no key '\(key)'")
+            }
+            CommandAudit.note(.change, "key revoke", in: store.directory, settings) {
+                $0.detail = "\(found.id) '\(found.name)' \(found.role.rawValue)"
             }
             Terminal.line("Key '\(found.name)' (\(found.id)) is revoked.")
             if try store.keys().isEmpty {

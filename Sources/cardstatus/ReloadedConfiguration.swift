@@ -1,3 +1,4 @@
+import CardAPI
 import CardFeeds
 import CardService
 import HTTPFront
@@ -8,14 +9,17 @@ final class ReloadedConfiguration: Sendable {
     private let path: String
     private let command: Serve
     private let configuration: Mutex<CardFeeds.Configuration>
+    /// The log's, which a reload changes when the file has another.
+    private let logLevel: LogLevel
     /// What runs the feeds, once there is one.
     private let engine = Mutex<RunEngine?>(nil)
 
     /// - Returns: nil without a configuration file.
-    init?(_ settings: Settings, _ command: Serve) throws {
+    init?(_ settings: Settings, _ command: Serve, _ logLevel: LogLevel) throws {
         guard let path = settings.configPath else { return nil }
         self.path = path
         self.command = command
+        self.logLevel = logLevel
         configuration = Mutex(settings.configuration)
     }
 
@@ -34,8 +38,10 @@ final class ReloadedConfiguration: Sendable {
         let settings = try Settings(configPath: path)
         _ = try settings.mapSizeBytes(command.store.mapSize)
         _ = try settings.defaultRegion(command.defaultRegion)
-        _ = try ServerLog.logger(
-            settings, level: command.logLevel, format: command.logFormat)
+        _ = try settings.auditScope(command.record.audit)
+        _ = try command.record.slowLog(settings)
+        let newLevel = try ServerLog.level(settings, command.logLevel)
+        _ = try ServerLog.logger(settings, newLevel, format: command.logFormat)
         for text in settings.configuration.listen ?? [] { _ = try ListenRequest(parsing: text) }
         let new = settings.configuration
         return PreparedSetting { [self] in
@@ -44,7 +50,11 @@ final class ReloadedConfiguration: Sendable {
                 return current
             }
             engine.withLock { $0 }?.replace(feeds: new.feeds)
-            let feeds = "read \(new.feeds.profiles.count) feeds"
+            var feeds = "read \(new.feeds.profiles.count) feeds"
+            // What was asked for meanwhile stays, unless the file says something new.
+            if old.logLevel != new.logLevel, logLevel.set(newLevel.name) {
+                feeds += "; the log's level is \(newLevel.name)"
+            }
             let later = Self.settingsOfTheStart(changedFrom: old, to: new)
             guard !later.isEmpty else { return feeds }
             return feeds + "; changed, and in effect from the next start on: "
@@ -75,7 +85,13 @@ final class ReloadedConfiguration: Sendable {
         }
         if old.corsOrigins != new.corsOrigins { names.append("cors_origins") }
         if old.hosts != new.hosts { names.append("hosts") }
-        if old.logLevel != new.logLevel { names.append("log_level") }
+        if old.audit != new.audit { names.append("audit") }
+        if old.auditKeepDays != new.auditKeepDays { names.append("audit_keep_days") }
+        if old.slowThresholdMicros != new.slowThresholdMicros
+            || old.slowLength != new.slowLength
+        {
+            names.append("slow_threshold_us, slow_length")
+        }
         if old.logFormat != new.logFormat { names.append("log_format") }
         return names
     }

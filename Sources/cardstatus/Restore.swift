@@ -35,6 +35,9 @@ struct Restore: ParsableCommand {
                 directory: directory, mapSizeBytes: try settings.mapSizeBytes(store.mapSize))
             try read(into: restore)
             try restore.finish()
+            CommandAudit.note(.change, "restore", in: directory, settings) {
+                $0.detail = "\(restore.cards) cards, \(restore.events) events"
+            }
             Terminal.clearProgress()
             Terminal.line("\(restore.cards) cards, \(restore.events) events: \(directory)")
         } catch let error as StoreError {

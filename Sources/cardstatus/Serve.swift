@@ -1,5 +1,6 @@
 import ArgumentParser
 import CardAPI
+import CardAudit
 import CardFeeds
 import CardModel
 import CardService
@@ -85,6 +86,8 @@ struct Serve: AsyncParsableCommand {
 
     @OptionGroup(title: "Whom to believe") var exposure: ExposureOptions
 
+    @OptionGroup(title: "What is written down") var record: RecordOptions
+
     @Option(
         name: .long,
         help: ArgumentHelp(
@@ -143,12 +146,13 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try store.settings()
-        let logger = try ServerLog.logger(settings, level: logLevel, format: logFormat)
+        let level = try ServerLog.level(settings, logLevel)
+        let logger = try ServerLog.logger(settings, level, format: logFormat)
         do {
-            try await run(settings, logger)
+            try await run(settings, level, logger)
         } catch let failure as CommandFailure {
             // Whoever reads the log wants to read there why there was no server.
-            guard let message = failure.message, logger.handler is JSONLogHandler else {
+            guard let message = failure.message, ServerLog.isJSON(settings, logFormat) else {
                 throw failure
             }
             logger.critical("\(message)")
@@ -156,21 +160,27 @@ struct Serve: AsyncParsableCommand {
         }
     }
 
-    private func run(_ settings: Settings, _ logger: Logger) async throws {
+    private func run(
+        _ settings: Settings, _ level: LogLevel, _ logger: Logger
+    ) async throws {
         let isInsecure = try settings.flag(insecure, "CARDSTATUS_INSECURE")
         let region = try settings.defaultRegion(defaultRegion)
         let serverConfiguration = try configuration(settings, logger)
         let readyWhen = try settings.readyWhen(readyWhen)
         let policy = try exposure.policy(settings, serverConfiguration.limits)
         let certificates = try certificates(settings, serverConfiguration, logger)
-        let reloading = try ReloadedConfiguration(settings, self)
+        let reloading = try ReloadedConfiguration(settings, self, level)
         let backupDirectory = try backupDirectory(settings)
+        let auditScope = try settings.auditScope(record.audit)
+        let auditKeepDays = try record.auditKeepDays(settings)
+        let slowLog = try record.slowLog(settings)
 
         let store = try self.store.openStore(settings, create: true, readsAtRandom: true)
         let lock = try locked(store)
         if try store.hasUnfinishedErasure() {
             logger.warning("an erasure was cut off; 'cardstatus erase' completes it")
         }
+        let auditFolder = try auditFolder(auditScope, store)
         try createFirstKey(store, settings, isInsecure: isInsecure, logger)
         let access = try access(
             serverConfiguration.listeners.map(\.address), store, isInsecure: isInsecure, logger)
@@ -193,9 +203,17 @@ struct Serve: AsyncParsableCommand {
                                 feeds: settings.configuration.feeds,
                                 onEvent: { Self.log($0, logger) })
                             reloading?.change(engine)
+                            let audit = auditFolder.map {
+                                AuditLog(
+                                    $0, scope: auditScope, keepDays: auditKeepDays,
+                                    workers: serverConfiguration.workerCount,
+                                    context: Self.auditContext(service, logger))
+                            }
                             try await serve(
                                 serverConfiguration, service, engine, access: access,
-                                policy: policy, region: region, logger)
+                                policy: policy, region: region,
+                                records: ServerRecords(
+                                    audit: audit, slow: slowLog, logLevel: level), logger)
                         })
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
@@ -207,19 +225,23 @@ struct Serve: AsyncParsableCommand {
     /// flight finish, then what is queued to be written.
     private func serve(
         _ configuration: HTTPServer.Configuration, _ service: CardService, _ engine: RunEngine,
-        access: CardAPI.Access, policy: RequestPolicy, region: PhoneRegion, _ logger: Logger
+        access: CardAPI.Access, policy: RequestPolicy, region: PhoneRegion,
+        records: ServerRecords,
+        _ logger: Logger
     ) async throws {
         service.start()
+        records.audit?.start()
         let server: HTTPServer
         let api: CardAPI
         do {
             try engine.start()
             (server, api) = try self.server(
                 configuration, service, engine, access: access, policy: policy,
-                region: region, logger)
+                region: region, records: records, logger)
         } catch {
             engine.stop()
             service.stop()
+            records.audit?.stop()
             throw CommandFailure.failed("\(error)")
         }
         let hangUp = Terminal.isInteractive ? nil : HangUp { Self.reload(service, logger) }
@@ -237,6 +259,8 @@ struct Serve: AsyncParsableCommand {
                 server.stop()
                 engine.stop()
                 service.stop()
+                // Last, so that it has what the others still did.
+                records.audit?.stop()
                 continuation.resume()
             }
         }
@@ -370,6 +394,9 @@ struct Serve: AsyncParsableCommand {
                 role: .admin),
             onlyIfFirst: true)
         if isStored {
+            CommandAudit.note(.change, "serve: first key", in: store.directory, settings) {
+                $0.detail = "'admin' admin"
+            }
             logger.notice("the store had no API key; created one", metadata: ["file": "\(path)"])
         }
     }
@@ -406,6 +433,19 @@ struct Serve: AsyncParsableCommand {
         return .keysOnly
     }
 
+    // MARK: What is written down
+
+    /// A server that is to be audited does not run without being so.
+    private func auditFolder(_ scope: AuditScope, _ store: CardStore) throws -> AuditFolder? {
+        guard scope != .off else { return nil }
+        do {
+            return try AuditFolder(ofStore: store.directory)
+        } catch {
+            throw CommandFailure.failed(
+                "the audit log cannot be written: \(error); --audit off goes without one")
+        }
+    }
+
     // MARK: Start
 
     private func locked(_ store: CardStore) throws -> ServerLock {
@@ -437,16 +477,17 @@ struct Serve: AsyncParsableCommand {
         switch event {
         case .started(let run):
             logger.info("a run began", metadata: metadata(of: run))
-        case .ended(let run):
+        case .ended(let run, let failure):
             var metadata = metadata(of: run)
             metadata["state"] = "\(run.state)"
             metadata["rows"] = "\(run.totals.rows)"
             metadata["accepted"] = "\(run.totals.counts.accepted)"
             metadata["rejects"] = "\(run.totals.rejects)"
             metadata["warnings"] = "\(run.totals.warnings)"
-            if !run.message.isEmpty { metadata["message"] = "\(run.message)" }
+            // The run's message may quote the file, and a file without a head is all data.
+            if let failure { metadata["failure"] = "\(failure)" }
             if run.state == .failed {
-                logger.error("a run failed", metadata: metadata)
+                logger.error("a run failed; /api/runs says why", metadata: metadata)
             } else {
                 logger.info("a run ended", metadata: metadata)
             }
@@ -459,8 +500,39 @@ struct Serve: AsyncParsableCommand {
         }
     }
 
+    private static func auditContext(
+        _ service: CardService, _ logger: Logger
+    ) -> AuditLog.Context {
+        let names = Route.allCases.map(\.name)
+        return AuditLog.Context(
+            routeName: { Int($0) < names.count ? names[Int($0)] : "" },
+            key: { number in
+                service.key(numbered: number).map {
+                    AuditKey(name: $0.name, role: $0.role.rawValue)
+                }
+            },
+            onEvent: { log($0, logger) })
+    }
+
+    private static func log(_ event: AuditLog.Event, _ logger: Logger) {
+        switch event {
+        case .failing(let error):
+            logger.error("the audit log cannot be written", metadata: ["error": "\(error)"])
+        case .recovered:
+            logger.notice("the audit log is written again")
+        case .removed(let files):
+            logger.info(
+                "old files of the audit log were removed", metadata: ["files": "\(files)"])
+        case .lost(let entries):
+            logger.error(
+                "the stop lost entries of the audit log", metadata: ["entries": "\(entries)"])
+        }
+    }
+
     private static func metadata(of run: StoredRun) -> Logger.Metadata {
-        ["run": "\(run.id)", "feed": "\(run.feed)", "source": "\(run.source)"]
+        // An upload's name is what its client calls it, and so may be anything.
+        let source = run.way == .upload ? "upload" : run.source
+        return ["run": "\(run.id)", "feed": "\(run.feed)", "source": "\(source)"]
     }
 
     /// What SIGHUP asks for.
@@ -489,7 +561,9 @@ struct Serve: AsyncParsableCommand {
 
     private func server(
         _ configuration: HTTPServer.Configuration, _ service: CardService, _ engine: RunEngine,
-        access: CardAPI.Access, policy: RequestPolicy, region: PhoneRegion, _ logger: Logger
+        access: CardAPI.Access, policy: RequestPolicy, region: PhoneRegion,
+        records: ServerRecords,
+        _ logger: Logger
     ) throws -> (HTTPServer, CardAPI) {
         // The metrics show the server's connections, and the server counts into the metrics.
         let running = WeakServer()
@@ -500,18 +574,22 @@ struct Serve: AsyncParsableCommand {
         let api = CardAPI(
             service: service, engine: engine, defaultRegion: region, access: access,
             policy: policy,
-            metrics: metrics
+            metrics: metrics, records: records
         ) { route, error in
             logger.error(
                 "an answer could not be read",
                 metadata: ["route": "\(route.pattern)", "error": "\(error)"])
         }
+        var configuration = configuration
+        configuration.slowMicros = records.slow?.thresholdMicros ?? configuration.slowMicros
         let server = try HTTPServer(
             configuration: configuration,
             errorLog: { logger.warning("\($0)") },
             refuse: CardAPI.refuse,
             plan: { api.plan(for: $0, &$1) },
             onCompleted: metrics.count,
+            onSlow: records.onSlow,
+            onOrigin: api.onOrigin,
             foresee: { api.foresee($0, $1, &$2) },
             handler: { api.respond(to: $0, &$1) })
         running.set(server)
@@ -538,6 +616,7 @@ private final class WeakServer: Sendable {
         }
         guard let server = reference.withLock({ $0.server }) else { return protection }
         protection.connectionsRefused = server.connectionsRefused
+        protection.complaintsLeftOut = server.complaintsLeftOut
         protection.cutOff = ClientDelay.allCases.map { ($0, server.cutOffCount($0)) }
         return protection
     }

@@ -1,3 +1,4 @@
+import CardAudit
 import CardFeeds
 import CardModel
 import CardService
@@ -30,6 +31,7 @@ final class APIServer: Sendable {
     let metrics: Metrics
     let api: CardAPI
     let engine: RunEngine
+    let records: ServerRecords
     private let source: Source
     private let directory: ScratchDirectory
     private let problemList: ProblemList
@@ -41,6 +43,7 @@ final class APIServer: Sendable {
         _ facts: [CardFact], from source: Source = .memory, access: CardAPI.Access = .keysIfAny,
         policy: RequestPolicy = RequestPolicy(), region: String = "AE", feeds: FeedSet? = nil,
         mapSizeBytes: Int = 1 << 30, hooks: ReloadHooks = ReloadHooks(), hasBackups: Bool = false,
+        auditScope: AuditScope = .off, slowMicros: Int = 0, slowLength: Int = 4,
         prepare: (String) throws -> Void = { _ in }
     ) throws {
         let directory = try ScratchDirectory()
@@ -64,6 +67,24 @@ final class APIServer: Sendable {
             workers: 1, version: "0", processStatistics: { MetricsTests.process },
             connections: { Metrics.Connections(open: 1, accepted: 2, suspended: 0) })
         let problems = ProblemList()
+        let audit =
+            auditScope == .off
+            ? nil
+            : AuditLog(
+                try AuditFolder(ofStore: directory.path), scope: auditScope, keepDays: 0,
+                workers: 1,
+                context: AuditLog.Context(
+                    routeName: { Route(rawValue: Int($0))?.name ?? "" },
+                    key: { number in
+                        service.key(numbered: number).map {
+                            AuditKey(name: $0.name, role: $0.role.rawValue)
+                        }
+                    },
+                    onEvent: { problems.append("audit: \($0)") }))
+        audit?.start()
+        let slow =
+            slowMicros == 0 ? nil : SlowLog(thresholdMicros: slowMicros, length: slowLength)
+        let records = ServerRecords(audit: audit, slow: slow, logLevel: LogLevel("info"))
         let engine = RunEngine(
             store: store, writer: service.writer, dataDirectory: directory.path,
             feeds: try feeds ?? Configuration.builtIn().feeds
@@ -71,19 +92,22 @@ final class APIServer: Sendable {
         let api = CardAPI(
             service: service, engine: engine, defaultRegion: try #require(PhoneRegion(region)),
             access: access, policy: policy,
-            metrics: metrics
+            metrics: metrics, records: records
         ) { route, error in
             problems.append("\(route.pattern): \(error)")
         }
-        let configuration = HTTPServer.Configuration(addresses: [.loopback(port: 0)])
+        var configuration = HTTPServer.Configuration(addresses: [.loopback(port: 0)])
+        configuration.slowMicros = slowMicros
         let server = try HTTPServer(
             configuration: configuration, errorLog: { _ in },
             refuse: CardAPI.refuse, plan: { api.plan(for: $0, &$1) },
-            onCompleted: metrics.count, foresee: { api.foresee($0, $1, &$2) },
+            onCompleted: metrics.count, onSlow: records.onSlow,
+            onOrigin: api.onOrigin,
+            foresee: { api.foresee($0, $1, &$2) },
             handler: { api.respond(to: $0, &$1) })
         (self.directory, self.store, self.service) = (directory, store, service)
         (self.metrics, self.api, self.server) = (metrics, api, server)
-        self.engine = engine
+        (self.engine, self.records) = (engine, records)
         (self.source, problemList) = (source, problems)
         if source != .store {
             service.start()
@@ -105,10 +129,24 @@ final class APIServer: Sendable {
             engine.stop()
             service.stop()
         }
+        records.audit?.stop()
     }
 
     /// What the API has told the log.
     var problems: [String] { problemList.all }
+
+    /// The entries of the audit log so far, when there are so many of them.
+    func audited(_ count: Int) throws -> [JSON] {
+        let folder = directory.path + "/audit"
+        let lines: [JSON]? = try wait {
+            let text = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+                .filter { $0.hasSuffix(".ndjson") }
+                .map { try String(contentsOfFile: "\(folder)/\($0)", encoding: .utf8) }.joined()
+            let lines = text.split(separator: "\n")
+            return lines.count >= count ? try lines.map { try JSON(parsing: $0.utf8) } : nil
+        }
+        return try #require(lines, "the audit log has \(count) entries")
+    }
 
     // MARK: Requests
 

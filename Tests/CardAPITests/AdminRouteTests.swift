@@ -127,6 +127,20 @@ struct AdminRouteTests {
         #expect(json["writer"]?["failure"] == .null)
     }
 
+    /// The log's level is told and set; what is no level changes nothing.
+    @Test func logLevel_isSet() throws {
+        let server = try APIServer([], from: .store)
+        #expect(try server.get("/api/admin/log-level").json()["level"] == .string("info"))
+        let set = try server.send("POST", "/api/admin/log-level?level=debug")
+        #expect(try set.status == 200 && set.json()["level"] == .string("debug"))
+        #expect(server.records.logLevel?.name == "debug")
+        for query in ["", "?level=", "?level=DEBUG", "?level=verbose", "?level=info&level=info"] {
+            #expect(try server.send("POST", "/api/admin/log-level\(query)").status == 400)
+        }
+        #expect(try server.get("/api/admin/log-level").json()["level"] == .string("debug"))
+        #expect(try server.send("PUT", "/api/admin/log-level?level=info").status == 405)
+    }
+
     /// Where keys are needed, they are needed here.
     @Test func key_isNeeded() throws {
         let server = try APIServer([], from: .store, access: .keysOnly)

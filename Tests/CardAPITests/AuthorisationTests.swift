@@ -34,6 +34,10 @@ struct AuthorisationTests {
         "POST /api/admin/reload": [.admin],
         "POST /api/admin/backup": [.admin],
         "GET /api/admin/stats": [.admin],
+        "GET /api/admin/slow": [.admin],
+        "POST /api/admin/slow/reset": [.admin],
+        "GET /api/admin/log-level": [.admin],
+        "POST /api/admin/log-level": [.admin],
         "GET /api/customers": [.agent, .admin],
         "GET /api/customers/{customer_id}": [.agent, .admin],
     ]

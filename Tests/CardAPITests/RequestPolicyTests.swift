@@ -88,6 +88,111 @@ struct RequestPolicyTests {
         }
     }
 
+    /// Every kind of answer may be read: those that all share, those that come later, packed ones,
+    /// refusals of the server's own. None says who may twice.
+    @Test func origin_isAllowed_inEveryKindOfAnswer() throws {
+        let origin = "https://desk.example"
+        let key = APIKey()
+        var policy = RequestPolicy()
+        policy.corsOrigins = [origin]
+        policy.perKey = RateLimit(perSecond: 1_000, burst: 1_000)
+        let server = try APIServer(
+            try Samples.facts() + Samples.family(100, phone: "+971501234567"), access: .keysOnly,
+            policy: policy, hasBackups: true
+        ) { directory in
+            let store = try CardStore(directory: directory, create: false)
+            try store.addKey(
+                StoredKey(hash: key.hash, name: "k", createdAt: 0, role: .admin))
+        }
+        let event =
+            #"{"card_id":"A1","status":"delivered","occurred_at":"2024-01-01T00:00:00Z"}"#
+        let large = "[" + [String](repeating: event, count: 200).joined(separator: ",") + "]"
+        let tooLarge = String(repeating: "x", count: 70_000)
+        // Method, target, body, status, and whether the answer comes with a key.
+        let calls: [(String, String, String, Int, Bool)] = [
+            ("GET", Self.card, "", 200, true), ("HEAD", Self.card, "", 200, true),
+            ("GET", Self.card, "", 401, false), ("GET", "/api/cards/NOSUCH", "", 404, true),
+            ("GET", "/api/nothing", "", 404, true), ("PATCH", Self.card, "", 405, true),
+            ("GET", "/api/cards?phone=%2B971501234567", "", 200, true),
+            ("GET", "/api/events", "", 200, true), ("GET", "/api/events?from=x", "", 400, true),
+            ("GET", "/api/health", "", 200, false), ("GET", "/api/ready", "", 200, false),
+            ("GET", "/openapi.json", "", 200, false), ("GET", "/metrics", "", 200, true),
+            ("GET", "/api/get-card-status", "", 400, true),
+            ("GET", "/api/changes", "", 200, true),
+            ("GET", "/api/changes?since=999", "", 410, true),
+            ("GET", "/api/changes?since=103&wait=1", "", 200, true),
+            ("GET", "/api/feeds", "", 200, true), ("GET", "/api/runs", "", 200, true),
+            ("POST", "/api/refresh-pickup", "", 202, true),
+            ("POST", "/api/feeds/delivered/files", "a,b", 202, true),
+            ("POST", "/api/feeds/delivered/files", "a,b", 401, false),
+            ("POST", "/api/events", event, 201, true), ("POST", "/api/events", large, 200, true),
+            ("POST", "/api/events", "[]x", 400, true),
+            ("POST", "/api/events", tooLarge, 401, false),
+            ("POST", "/api/cards/batch", #"{"card_ids":["A1"]}"#, 200, true),
+            ("POST", "/api/admin/reload?scope=keys", tooLarge, 413, true),
+            ("POST", "/api/admin/reload?scope=keys", "", 200, true),
+            ("POST", "/api/admin/reload?scope=certs", "", 422, true),
+            ("POST", "/api/admin/backup?name=a", "", 201, true),
+            ("GET", "/api/admin/stats", "", 200, true), ("GET", "/api/customers", "", 200, true),
+        ]
+        for (method, target, body, status, hasKey) in calls {
+            for isPacked in [false, true] where !isPacked || method == "GET" {
+                for (asked, isAllowed) in [(origin, true), ("https://evil.example", false)] {
+                    // A backup's name is taken after the first.
+                    let target = target.replacing("name=a", with: "name=\(isAllowed)")
+                    var headers = ["Origin: \(asked)"]
+                    if hasKey { headers.append("X-API-Key: \(key.text)") }
+                    if isPacked { headers.append("Accept-Encoding: gzip") }
+                    let answer = try Self.ask(server, method, target, headers, body)
+                    let what: Comment = "\(method) \(target) \(asked): \(answer.status)"
+                    let isAgain = status == 201 && answer.status == 200
+                    #expect(answer.status == status || isAgain, what)
+                    #expect(
+                        answer.headers["access-control-allow-origin"] == (isAllowed ? origin : nil),
+                        what)
+                    #expect(
+                        answer.headers["vary"]?.contains("Origin") ?? false == isAllowed, what)
+                }
+            }
+        }
+    }
+
+    /// As ``APIServer/send(_:_:_:body:sourceLocation:)``, for answers that no contract has.
+    private static func ask(
+        _ server: APIServer, _ method: String, _ target: String, _ headers: [String],
+        _ body: String
+    ) throws -> HTTPAnswer {
+        var lines = ["\(method) \(target) HTTP/1.1", "Host: localhost", "Connection: close"]
+        lines += headers
+        if !body.isEmpty {
+            let type = target.hasSuffix("/files") ? "text/csv" : "application/json"
+            lines += ["Content-Length: \(body.utf8.count)", "Content-Type: \(type)"]
+        }
+        let connection = try HTTPConnection(port: server.server.boundAddresses[0].port)
+        try connection.send((lines + ["", body]).joined(separator: "\r\n"))
+        return try connection.answer(isHead: method == "HEAD")
+    }
+
+    /// A browser is told not to guess what personal data are, whatever kind of answer they come in,
+    /// and no cache keeps them.
+    @Test func personalData_areNotGuessedNorKept() throws {
+        let server = try APIServer(
+            try Samples.facts() + Samples.family(100, phone: "+971501234567"))
+        for target in [
+            "/api/cards?phone=%2B971501234567", "/api/cards/ZYW8827/history", "/api/events",
+            "/api/customers", "/api/get-card-status?card_id=ZYW8827", "/api/runs",
+        ] {
+            for coding in ["identity", "gzip"] {
+                let answer = try server.get(target, "Accept-Encoding: \(coding)")
+                #expect(answer.headers["cache-control"] == "private, no-cache", "\(target)")
+                #expect(answer.headers["x-content-type-options"] == "nosniff", "\(target)")
+            }
+        }
+        let card = try server.get(Self.card)
+        #expect(card.headers["cache-control"] == "private, no-cache")
+        #expect(card.headers["content-type"] == "application/json")
+    }
+
     /// Before a page sends a key its browser asks whether it may.
     @Test func preflight_isAnswered() throws {
         let server = try Self.server(access: .keysOnly) {

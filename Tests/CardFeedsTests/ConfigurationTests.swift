@@ -114,6 +114,10 @@ import Testing
             forwarded_header: forwarded
             cors_origins: https://desk.example
             hosts: [cards.internal]
+            audit: all
+            audit_keep_days: 30
+            slow_threshold_us: 5000
+            slow_length: 7
             """)
         #expect(
             configuration.certificates == [
@@ -126,6 +130,8 @@ import Testing
         #expect(configuration.forwardedHeader == "forwarded")
         #expect(configuration.corsOrigins == ["https://desk.example"])
         #expect(configuration.hosts == ["cards.internal"])
+        #expect(configuration.slowThresholdMicros == 5_000 && configuration.slowLength == 7)
+        #expect(configuration.audit == "all" && configuration.auditKeepDays == 30)
         for (yaml, message) in [
             ("limits: {speed: 1}", "c.yaml:1:10: limits has no setting 'speed'"),
             ("limits: {connections: many}", "connections must be a whole number"),

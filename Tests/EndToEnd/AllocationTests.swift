@@ -42,9 +42,10 @@ import Testing
     }
 
     /// A look-up on a connection that has been used allocates nothing, libmicrohttpd's part
-    /// included: with and without a key, by card and by phone, found, unknown and unchanged.
-    @Test(arguments: [false, true])
-    func lookUps_allocateNothing_whenOptimized(withKey: Bool) throws {
+    /// included: with and without a key, audited and not, by card and by phone, found, unknown and
+    /// unchanged.
+    @Test(arguments: [(false, "agents"), (true, "agents"), (true, "all")])
+    func lookUps_allocateNothing_whenOptimized(withKey: Bool, audit: String) throws {
         let directory = TemporaryDirectory()
         try Program.succeed(["load", "--data-dir", directory.file("data"), Samples.directory])
         var headers: [String] = []
@@ -58,11 +59,20 @@ import Testing
         }
         let file = try directory.write("counts", Data(count: 4_096))
         let server = try Server(
-            directory.file("data"), ["--workers", "1"],
+            directory.file("data"), ["--workers", "1", "--audit", audit],
             environment: [
                 "LD_PRELOAD": try Self.library(in: directory), "ALLOCATION_COUNTS": file,
             ])
         let connection = try HTTPConnection(port: server.port)
+        // An ID that is none is answered with text, which only the worker's thread makes.
+        let before = try Self.counts(file)
+        for _ in 0..<200 {
+            let answer = try connection.get("/api/cards/%3F", headers: headers)
+            try #require(answer.status == 400)
+        }
+        let calls = zip(before, try Self.counts(file)).map { $1 - $0 }
+        let worker = try #require(calls.indices.max { calls[$0] < calls[$1] })
+        try #require(calls[worker] >= 200)
         for (target, extra, status) in [
             ("/api/cards/ZYW8827", [], 200), ("/api/cards/NOSUCHCARD", [], 404),
             ("/api/cards/ZYW8827", ["If-None-Match: *"], 304),
@@ -74,9 +84,7 @@ import Testing
                     let answer = try connection.get(target, headers: headers + extra)
                     try #require(answer.status == status)
                 }
-                // The worker's thread counts the most, but for a few calls of the thread that
-                // follows the store.
-                return zip(before, try Self.counts(file)).map { $1 - $0 }.max() ?? 0
+                return try Self.counts(file)[worker] - before[worker]
             }
             // The first requests allocate what the connection keeps.
             _ = try calls(50)

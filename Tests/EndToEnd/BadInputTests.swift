@@ -256,7 +256,7 @@ import Testing
             let output = try Program.run([command[0], "--data-dir", data] + command.dropFirst())
             #expect(output.status == 1)
             #expect(output.standardError.contains("schema version 7"), "\(output.standardError)")
-            #expect(output.standardError.contains("version 3"), "\(output.standardError)")
+            #expect(output.standardError.contains("version 4"), "\(output.standardError)")
         }
         #expect(FileManager.default.contents(atPath: data + "/data.mdb") == before)
     }

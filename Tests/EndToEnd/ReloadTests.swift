@@ -33,6 +33,37 @@ import Testing
         #expect(server.stop().status == 0)
     }
 
+    /// A level that is set holds at once, and until a reload finds another one in the file.
+    @Test func logLevel_changes_whileTheServerRuns() throws {
+        let directory = TemporaryDirectory()
+        let path = try directory.write("config.yaml", "log_level: info\n")
+        let server = try Server(directory.file("data"), ["--config", path])
+        func send(_ method: String, _ target: String) throws -> HTTPAnswer {
+            let connection = try HTTPConnection(port: server.port)
+            try connection.send("\(method) \(target) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            return try connection.answer()
+        }
+        let level = "/api/admin/log-level"
+        #expect(try server.get(level).body == #"{"level":"info"}"#)
+        #expect(try send("POST", level + "?level=critical").status == 200)
+        try directory.write("config.yaml", "log_level: loud\n")
+        #expect(try send("POST", "/api/admin/reload?scope=config").status == 422)
+        #expect(!server.program.standardError.contains("loud"))
+        // The file says what it said before, so what was set stays.
+        try directory.write("config.yaml", "log_level: info\nworkers: 1\n")
+        #expect(try send("POST", "/api/admin/reload?scope=config").status == 200)
+        #expect(try server.get(level).body == #"{"level":"critical"}"#)
+        try directory.write("config.yaml", "log_level: notice\n")
+        server.program.signal(SIGHUP)
+        let isTold: Bool? = poll(seconds: 20) {
+            server.program.standardError.contains("the log's level is notice") ? true : nil
+        }
+        #expect(isTold == true, "\(server.program.standardError)")
+        #expect(try server.get(level).body == #"{"level":"notice"}"#)
+        let output = server.stop()
+        #expect(output.status == 0 && !output.standardError.contains("stopping"))
+    }
+
     /// Readiness may wait for memory, and comes.
     @Test func serve_isReady_whenTheCardsAreInMemory() throws {
         let directory = TemporaryDirectory()
