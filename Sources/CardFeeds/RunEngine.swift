@@ -63,14 +63,17 @@ public final class RunEngine: Sendable {
     private let now: @Sendable () -> Int64
     private let onEvent: @Sendable (Event) -> Void
     private let watch: FolderWatch
+    private let threadPriority: OSThread.Priority
     private let threads = Mutex<[OSThread]>([])
 
     /// - Parameters:
     ///   - dataDirectory: where the folders of runs are.
+    ///   - threadPriority: of the engine's own threads, which must not keep look-ups waiting.
     ///   - now: the time, in seconds since 1970; nil for the system's.
     ///   - onEvent: called from the engine's own threads.
-    public init(
+    package init(
         store: CardStore, writer: CardWriter, dataDirectory: String, feeds: FeedSet,
+        threadPriority: OSThread.Priority = .idle,
         now: (@Sendable () -> Int64)? = nil,
         onEvent: @escaping @Sendable (Event) -> Void
     ) {
@@ -78,6 +81,7 @@ public final class RunEngine: Sendable {
         self.writer = writer
         self.now = now ?? { Int64(time(nil)) }
         self.onEvent = onEvent
+        self.threadPriority = threadPriority
         directories = RunDirectories(data: dataDirectory)
         watch = FolderWatch(dataDirectory: dataDirectory, store: store) { onEvent($0) }
         replace(feeds: feeds)
@@ -94,8 +98,8 @@ public final class RunEngine: Sendable {
             precondition(threads.isEmpty, "an engine starts once")
             // The threads keep the engine alive until `stop`.
             threads = [
-                OSThread(priority: .idle) { [self] in schedule() },
-                OSThread(priority: .idle) { [self] in
+                OSThread(priority: threadPriority) { [self] in schedule() },
+                OSThread(priority: threadPriority) { [self] in
                     watch.run { feed in
                         ask(feed, isAskedFor: false) { _ in }
                     }
@@ -474,7 +478,7 @@ public final class RunEngine: Sendable {
             case .ended(let feeds):
                 for feed in feeds { running.removeValue(forKey: feed)?.join() }
             case .start(let profile, let feeds, let run):
-                running["\(profile.id)"] = OSThread(priority: .idle) { [self] in
+                running["\(profile.id)"] = OSThread(priority: threadPriority) { [self] in
                     perform(run, profile, feeds)
                 }
             case .pull(let feed): ask(feed, isAskedFor: false) { _ in }

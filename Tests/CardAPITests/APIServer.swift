@@ -87,7 +87,7 @@ final class APIServer: Sendable {
         let records = ServerRecords(audit: audit, slow: slow, logLevel: LogLevel("info"))
         let engine = RunEngine(
             store: store, writer: service.writer, dataDirectory: directory.path,
-            feeds: try feeds ?? Configuration.builtIn().feeds
+            feeds: try feeds ?? Configuration.builtIn().feeds, threadPriority: .normal
         ) { _ in }
         let api = CardAPI(
             service: service, engine: engine, defaultRegion: try #require(PhoneRegion(region)),

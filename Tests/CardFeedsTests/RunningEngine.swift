@@ -30,7 +30,7 @@ final class RunningEngine: Sendable {
         engine = RunEngine(
             store: store, writer: service.writer, dataDirectory: directory.file("data"),
             feeds: try Configuration(yaml: yaml, source: "test").feeds,
-            onEvent: { events.append("\($0)") })
+            threadPriority: .normal, onEvent: { events.append("\($0)") })
         self.events = events
         service.start()
         try engine.start()

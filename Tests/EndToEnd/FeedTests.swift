@@ -183,6 +183,12 @@ struct FeedTests {
         }
         #expect(
             try server.get("/metrics").body.contains("cardstatus_feed_running{feed=\"pulled\"} 1"))
+        // A request that no worker has read yet is cut off at the stop, not answered.
+        let isRead: Bool? = try poll(seconds: 30) {
+            try server.get("/metrics").body.contains("\ncardstatus_http_connections_suspended 1\n")
+                ? true : nil
+        }
+        #expect(isRead == true)
         let output = server.stop()
         #expect(output.status == 0, "\(output.standardError)")
         #expect(try waiting.answer().status == 503)
