@@ -1134,6 +1134,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -1157,13 +1159,15 @@ enum OpenAPI {
                           "type": "object",
                           "additionalProperties": false,
                           "required": ["status"],
-                          "properties": {"status": {"type": "string", "const": "success"}}
+                          "properties": {"status": {"type": "string", "enum": ["success"]}}
                         },
                         "example": {"status": "success"}
                       }
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
                   "421": {"$ref": "#/components/responses/ForeignHost"},
@@ -1189,6 +1193,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "422": {"$ref": "#/components/responses/Invalid"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},
@@ -1225,6 +1231,8 @@ enum OpenAPI {
                     }
                   },
                   "400": {"$ref": "#/components/responses/Malformed"},
+                  "414": {"$ref": "#/components/responses/HeadTooLarge"},
+                  "431": {"$ref": "#/components/responses/HeadTooLarge"},
                   "422": {"$ref": "#/components/responses/Invalid"},
                   "401": {"$ref": "#/components/responses/KeyRequired"},
                   "403": {"$ref": "#/components/responses/Forbidden"},

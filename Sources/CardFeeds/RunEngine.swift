@@ -1,5 +1,5 @@
 internal import CardModel
-public import CardService
+package import CardService
 public import CardStore
 internal import Glibc
 internal import Synchronization

@@ -12,13 +12,15 @@ struct RoutingTests {
         (.ready, "/api/ready"), (.metrics, "/metrics"), (.openAPI, "/openapi.json"),
         (.feeds, "/api/feeds"), (.runs, "/api/runs"),
         (.changes, "/api/changes?since=1"), (.stats, "/api/admin/stats"),
+        (.slow, "/api/admin/slow"),
     ]
 
     /// Those that are not asked with GET, or have nothing to show in a server without any.
     private static let others: Set<Route> = [
         .unmatched, .batch, .addEvents, .voidEvents, .reload, .backup, .customer, .refreshFeed,
         .uploadFile, .refreshPickup, .refreshDeliveryExceptions, .refreshDelivered,
-        .refreshReturned, .ingest, .run, .rejects,
+        .refreshReturned, .ingest, .run, .rejects, .resetSlow,
+        .logLevel, .setLogLevel,
     ]
 
     /// Those whose answer tells of what has happened meanwhile.

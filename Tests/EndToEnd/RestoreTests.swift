@@ -38,7 +38,7 @@ import Testing
             try Program.succeed(["check"] + store)
             #expect(
                 try FileManager.default.contentsOfDirectory(atPath: store[1]).sorted()
-                    == ["data.mdb", "lock.mdb", "serve.lock"])
+                    == ["audit", "data.mdb", "lock.mdb", "serve.lock"])
         }
         let store = ["--data-dir", directory.file("piped")]
         let input = try #require(FileHandle(forReadingAtPath: directory.file("table")))
