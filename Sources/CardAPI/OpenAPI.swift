@@ -2014,10 +2014,6 @@ enum OpenAPI {
                 "required": true,
                 "schema": {"type": "string", "pattern": "^/api/runs/[0-9]+$"}
               },
-              "RetryAfter": {
-                "description": "When to ask again, in seconds, where that is known.",
-                "schema": {"type": "string", "pattern": "^[0-9]+$"}
-              },
               "NextPage": {
                 "description": "Where the next page is, with `rel=\\"next\\"`; not there \
         behind the last.",
@@ -2119,20 +2115,6 @@ enum OpenAPI {
                       "title": "Not ready",
                       "status": 503,
                       "detail": "The server is stopping."
-                    }
-                  }
-                }
-              },
-              "NoRoom": {
-                "description": "The disk or the store is full. Look-ups go on.",
-                "content": {
-                  "application/problem+json": {
-                    "schema": {"$ref": "#/components/schemas/Problem"},
-                    "example": {
-                      "type": "urn:cardstatus:problem:no-room",
-                      "title": "No room",
-                      "status": 507,
-                      "detail": "There is no room for it now; look-ups go on."
                     }
                   }
                 }
@@ -2390,22 +2372,6 @@ enum OpenAPI {
                 "description": "The writer's queue is full (`busy`: nothing was written), the \
         answer took too long (`not-ready`: it may still happen), or writing has failed for good \
         (`writing-stopped`). Sending the same again is safe.",
-                "headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
-                "content": {
-                  "application/problem+json": {
-                    "schema": {"$ref": "#/components/schemas/Problem"},
-                    "example": {
-                      "type": "urn:cardstatus:problem:busy",
-                      "title": "Busy",
-                      "status": 503,
-                      "detail": "The server has more work than it can take; Retry-After says when \
-        to ask again."
-                    }
-                  }
-                }
-              },
-              "Busy": {
-                "description": "More is waited for than the server allows, or the server stops.",
                 "headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
                 "content": {
                   "application/problem+json": {

@@ -11,6 +11,17 @@ struct OpenAPITests {
         #expect((object as? [String: Any])?["openapi"] as? String == "3.1.0")
     }
 
+    /// No object has a name twice, of which readers would take one or the other.
+    @Test func names_areThereOnce() {
+        var seen: [Int: Set<String>] = [:]
+        for line in String(decoding: Contract.bytes, as: UTF8.self).split(separator: "\n") {
+            let indent = line.prefix { $0 == " " }.count
+            seen = seen.filter { $0.key <= indent }
+            guard let name = line.firstMatch(of: #/^ *"([^"]+)": /#)?.output.1 else { continue }
+            #expect(seen[indent, default: []].insert(String(name)).inserted, "\(line)")
+        }
+    }
+
     private static func name(_ route: Route) -> String { "\(route.method.name)".lowercased() }
 
     /// Every route is in the document under its pattern, with its method, and there is nothing
