@@ -88,6 +88,7 @@ class WriteLane:
 
     unit = "event"
     shows_noise = False
+    rounds_max = None
 
     def __init__(self, name, server, describes, items=1, connections=64, hot=False):
         self.name, self.server, self.describes = name, server, describes
@@ -110,7 +111,8 @@ class WriteLane:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         new = event(identifier, random.Random())
         new["occurred_at"] = "2026-01-01T00:00:00Z"
-        connection.request("POST", "/api/events", json.dumps(new))
+        connection.request("POST", "/api/events", json.dumps(new),
+                           {"Content-Type": "application/json"})
         answer = connection.getresponse()
         told = json.loads(answer.read())
         connection.request("GET", f"/api/cards/{identifier}")

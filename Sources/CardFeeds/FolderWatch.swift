@@ -96,24 +96,33 @@ final class FolderWatch: Sendable {
                 let result = looking.look(feeds)
                 for feed in result.feeds { onFiles(feed) }
                 dueMs = result.nextMs
-                watch(result.folders, &watched, notices)
+                // What came between the look and the watch gave no notice.
+                if watch(result.folders, &watched, notices) { continue }
             }
             wait(untilMs: dueMs, notices)
         }
     }
 
-    private func watch(_ folders: [String], _ watched: inout [String: CInt], _ notices: CInt) {
-        guard notices >= 0 else { return }
+    /// - Returns: whether a folder is watched that was not; then it has to be looked into again.
+    private func watch(
+        _ folders: [String], _ watched: inout [String: CInt], _ notices: CInt
+    ) -> Bool {
+        guard notices >= 0 else { return false }
+        var isNew = false
         for path in folders where watched[path] == nil {
             let number = inotify_add_watch(notices, path, Self.wanted)
             // A folder that is not there yet is looked for again with the next look.
-            if number >= 0 { watched[path] = number }
+            guard number >= 0 else { continue }
+            watched[path] = number
+            isNew = true
         }
         for (path, number) in watched where !folders.contains(path) {
             // It fails for a folder that was removed, whose watch went with it.
             _ = inotify_rm_watch(notices, number)
             watched[path] = nil
         }
+        if isNew { state.withLock { $0.looks = true } }
+        return isNew
     }
 
     private func wait(untilMs: Int64, _ notices: CInt) {

@@ -1,5 +1,6 @@
 internal import CardIndex
 internal import CardStore
+internal import Synchronization
 
 /// The reload that was asked for, and whether one is under way.
 struct ReloadQueue: Sendable {
@@ -186,7 +187,7 @@ extension CardService {
         let releaseStart = clock.now
         let bytes = old.byteCount
         filled.replaced = nil
-        release(old)
+        release(LastHolder(old))
         report.steps.append(
             .init(
                 name: .indexRelease,
@@ -194,9 +195,20 @@ extension CardService {
                 detail: "gave the old index's memory back", bytes: bytes))
     }
 
-    private func release(_ old: consuming CardIndex) {
-        CardIndex.waitForReaders()
-        _ = consume old
+    /// Lets go of an index at idle priority: to give hundreds of megabytes back takes the system a
+    /// tenth of a second, in which look-ups on the same processor would wait for their turn.
+    private func release(_ last: LastHolder) {
+        OSThread(priority: .idle) {
+            CardIndex.waitForReaders()
+            last.index.withLock { $0 = nil }
+        }.join()
+    }
+
+    /// Holds an index for the thread that lets go of it.
+    private final class LastHolder: Sendable {
+        let index: Mutex<CardIndex?>
+
+        init(_ index: CardIndex) { self.index = Mutex(index) }
     }
 
     /// Fills an index and waits until it is published.
