@@ -152,7 +152,7 @@ struct DeferredReplyTests {
             #expect(reply.text == "\(Refusal.overdue.detail)")
             #expect(!waiting.takeAll()[0].reply.answer { _ in })
         }
-        #expect(test.server.suspendedConnections == 0)
+        #expect(eventually { test.server.suspendedConnections == 0 })
         #expect(test.connectionsAccepted == 1)
     }
 

@@ -70,6 +70,8 @@ struct SlowClientTests {
     @Test func answer_isCutOff_whenNobodyTakesIt() throws {
         let test = try Self.server {
             $0.bytesPerSecond = 1 << 30
+            // Otherwise the library may end the silent connection first.
+            $0.idleSeconds = 60
         } handler: { _, reply in
             reply.body.append([UInt8](repeating: 120, count: 32 << 20))
         }
