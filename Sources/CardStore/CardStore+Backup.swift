@@ -57,6 +57,7 @@ extension CardStore {
             onProgress(.verifying)
             let check = try CardStore(stillFile: file.partialPath).check()
             if let finding = check.findings.first {
+                file.discard()
                 throw StoreError.damaged(
                     database: finding.database,
                     what: "the copy fails its check in \(check.findings.count) places,"

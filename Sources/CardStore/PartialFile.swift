@@ -100,11 +100,15 @@ public final class PartialFile: @unchecked Sendable {
         return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
     }
 
-    deinit {
+    /// Removes it now, when nobody writes to it any more: a thread that did may let go of it later.
+    func discard() {
         guard isOpen else { return }
+        isOpen = false
         unlink(partialPath)
         close(descriptor)
     }
+
+    deinit { discard() }
 
     /// Makes the names in the folder of `path` durable.
     static func syncFolder(of path: String) throws(StoreError) {
