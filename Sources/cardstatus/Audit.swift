@@ -50,12 +50,7 @@ struct Audit: ParsableCommand {
     @Option(name: .long, help: "Only what names this phone.")
     var phone: String?
 
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "Where a phone without a country code belongs (default: AE) "
-                + "[$CARDSTATUS_DEFAULT_REGION].", valueName: "region"))
-    var defaultRegion: String?
+    @OptionGroup var regionOption: RegionOption
 
     @Option(name: .long, help: "Only what names this customer, by ID.")
     var customer: String?
@@ -63,18 +58,7 @@ struct Audit: ParsableCommand {
     @Flag(name: .long, help: "Only changes, no look-ups.")
     var changes = false
 
-    @Option(name: .long, help: "ndjson or csv.")
-    var format = ExportFormat.ndjson
-
-    @Option(
-        name: .shortAndLong,
-        help: ArgumentHelp(
-            "A file to make instead of writing to standard output; gzip when its name ends in "
-                + ".gz.", valueName: "file"))
-    var output: String?
-
-    @Flag(name: .long, help: "Replace the file of --output when it is there.")
-    var force = false
+    @OptionGroup var target: OutputOptions
 
     func run() throws {
         let settings = try store.settings()
@@ -83,9 +67,8 @@ struct Audit: ParsableCommand {
             throw CommandFailure.failed("there is no audit log in '\(directory)'")
         }
         let filter = try self.filter(settings, folder)
-        var result =
-            try output.map { try ResultOutput.file($0, replaces: force) } ?? .standardOutput()
-        if format == .csv { try result.line(AuditRow.header) }
+        var result = try target.open()
+        if target.format == .csv { try result.line(AuditRow.header) }
         var unreadable = 0
         for name in try folder.files() where filter.mayHave(name) {
             var lines = try LineReader(path: "\(folder.path)/\(name.text)")
@@ -96,7 +79,7 @@ struct Audit: ParsableCommand {
                     continue
                 }
                 guard filter.matches(entry) else { continue }
-                if format == .csv {
+                if target.format == .csv {
                     for row in entry.rows { try result.line(row) }
                 } else {
                     try result.write(line)
@@ -126,7 +109,7 @@ struct Audit: ParsableCommand {
             }
         }
         filter.customer = customer
-        let region = try settings.defaultRegion(defaultRegion)
+        let region = try settings.defaultRegion(regionOption.defaultRegion)
         filter.phoneHash = try phone.map { text in
             do {
                 return folder.hash(of: try PhoneParser(region: region).parse(Array(text.utf8).span))

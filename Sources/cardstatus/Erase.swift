@@ -51,12 +51,7 @@ struct Erase: ParsableCommand {
             valueName: "id"))
     var customer: [String] = []
 
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "Where a phone without a country code belongs (default: AE) "
-                + "[$CARDSTATUS_DEFAULT_REGION].", valueName: "region"))
-    var defaultRegion: String?
+    @OptionGroup var regionOption: RegionOption
 
     @Flag(name: .long, help: "Say what would be erased, and change nothing.")
     var dryRun = false
@@ -90,7 +85,7 @@ struct Erase: ParsableCommand {
     }
 
     private func subjects(_ settings: Settings) throws -> [ErasureSubject] {
-        let region = try settings.defaultRegion(defaultRegion)
+        let region = try settings.defaultRegion(regionOption.defaultRegion)
         var subjects: [ErasureSubject] = []
         for text in phone {
             do {

@@ -24,27 +24,15 @@ struct Export: ParsableCommand {
 
     @OptionGroup var store: StoreOptions
 
-    @Option(name: .long, help: "ndjson or csv.")
-    var format = ExportFormat.ndjson
-
-    @Option(
-        name: .shortAndLong,
-        help: ArgumentHelp(
-            "A file to make instead of writing to standard output; gzip when its name ends in "
-                + ".gz.", valueName: "file"))
-    var output: String?
-
-    @Flag(name: .long, help: "Replace the file of --output when it is there.")
-    var force = false
+    @OptionGroup var target: OutputOptions
 
     func run() throws {
         let settings = try self.store.settings()
         let store = try self.store.openStore(settings, create: false)
         let givingWay = GivingWay(toServerOf: store.directory)
         defer { givingWay.end() }
-        var result =
-            try output.map { try ResultOutput.file($0, replaces: force) } ?? .standardOutput()
-        var writer = ExportWriter(format)
+        var result = try target.open()
+        var writer = ExportWriter(target.format)
         try result.write(writer.head())
         var shown = 0
         try store.forEachHistoryOfAll { erasures in
@@ -62,7 +50,7 @@ struct Export: ParsableCommand {
             $0.detail = "\(writer.cards) cards, \(writer.events) events"
         }
         Terminal.clearProgress()
-        if let output {
+        if let output = target.output {
             Terminal.line("\(writer.cards) cards, \(writer.events) events: \(output)")
         }
     }

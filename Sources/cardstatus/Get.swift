@@ -17,12 +17,7 @@ struct Get: ParsableCommand {
 
     @OptionGroup var store: StoreOptions
 
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "Where a phone without a country code belongs (default: AE) "
-                + "[$CARDSTATUS_DEFAULT_REGION].", valueName: "region"))
-    var defaultRegion: String?
+    @OptionGroup var regionOption: RegionOption
 
     @Argument(help: "A card ID, or a phone: '+…' or 'phone:…'.")
     var key: String
@@ -31,7 +26,7 @@ struct Get: ParsableCommand {
         let settings = try store.settings()
         if key.hasPrefix("+") || key.hasPrefix("phone:") {
             let text = key.hasPrefix("+") ? key : String(key.dropFirst("phone:".count))
-            let region = try settings.defaultRegion(defaultRegion)
+            let region = try settings.defaultRegion(regionOption.defaultRegion)
             let phone: PhoneNumber
             do {
                 phone = try PhoneParser(region: region).parse(Array(text.utf8).span)

@@ -37,7 +37,7 @@ final class ReloadedConfiguration: Sendable {
     func prepare() throws -> PreparedSetting {
         let settings = try Settings(configPath: path)
         _ = try settings.mapSizeBytes(command.store.mapSize)
-        _ = try settings.defaultRegion(command.defaultRegion)
+        _ = try settings.defaultRegion(command.regionOption.defaultRegion)
         _ = try settings.auditScope(command.record.audit)
         _ = try command.record.slowLog(settings)
         let newLevel = try ServerLog.level(settings, command.logLevel)

@@ -110,12 +110,7 @@ struct Serve: AsyncParsableCommand {
                 + "(default: store) [$CARDSTATUS_READY_WHEN].", valueName: "when"))
     var readyWhen: String?
 
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "Where a phone without a country code belongs (default: AE) "
-                + "[$CARDSTATUS_DEFAULT_REGION].", valueName: "region"))
-    var defaultRegion: String?
+    @OptionGroup var regionOption: RegionOption
 
     @Option(
         name: .long,
@@ -164,7 +159,7 @@ struct Serve: AsyncParsableCommand {
         _ settings: Settings, _ level: LogLevel, _ logger: Logger
     ) async throws {
         let isInsecure = try settings.flag(insecure, "CARDSTATUS_INSECURE")
-        let region = try settings.defaultRegion(defaultRegion)
+        let region = try settings.defaultRegion(regionOption.defaultRegion)
         let serverConfiguration = try configuration(settings, logger)
         let readyWhen = try settings.readyWhen(readyWhen)
         let policy = try exposure.policy(settings, serverConfiguration.limits)
