@@ -46,7 +46,6 @@ public final class OddUpstream: @unchecked Sendable {
     private let listener: CInt
     private let handler: Handler
     private let log = Log()
-    private let isStopping = Mutex(false)
 
     /// - Parameter handler: called on a thread of its connection.
     public init(_ handler: @escaping Handler) throws {
@@ -72,12 +71,10 @@ public final class OddUpstream: @unchecked Sendable {
 
     /// Refuses whoever comes from now on.
     public func stop() {
-        let isFirst = isStopping.withLock { isStopping in
-            defer { isStopping = true }
-            return !isStopping
+        log.isStopping.withLock { isStopping in
+            if !isStopping { shutdown(listener, Int32(SHUT_RDWR)) }
+            isStopping = true
         }
-        // The thread that accepts closes the socket: its number cannot be another's before.
-        if isFirst { shutdown(listener, Int32(SHUT_RDWR)) }
     }
 
     deinit { stop() }
@@ -89,6 +86,9 @@ public final class OddUpstream: @unchecked Sendable {
 
     private final class Log: Sendable {
         let requests = Mutex<[Request]>([])
+        /// The thread that accepts closes the socket once this is set, and the socket is shut down
+        /// with the lock held: its number cannot be another's by then.
+        let isStopping = Mutex(false)
 
         func note(_ target: String, _ headers: [String: String]) -> Request {
             requests.withLock { list in
@@ -103,7 +103,12 @@ public final class OddUpstream: @unchecked Sendable {
         defer { close(listener) }
         while true {
             let connection = Glibc.accept(listener, nil, nil)
-            if connection < 0 { return }
+            if connection < 0 {
+                if log.isStopping.withLock({ $0 }) { return }
+                // A client that has gone already, or no descriptor is free at the moment.
+                usleep(1_000)
+                continue
+            }
             Thread { serve(connection, handler, log) }.start()
         }
     }
