@@ -25,6 +25,13 @@ final class OddServer: Sendable {
     let port: UInt16
     private let answer: @Sendable (_ number: Int, _ request: String) -> Reply
     private let count = Mutex(0)
+    private let listening = Listening()
+
+    /// Whether the server listens. The thread that accepts closes the socket once it does not, and
+    /// the socket is shut down with the lock held: its number cannot be another's by then.
+    private final class Listening: Sendable {
+        let isOver = Mutex(false)
+    }
 
     var requestCount: Int { count.withLock { $0 } }
 
@@ -44,10 +51,16 @@ final class OddServer: Sendable {
         }
         precondition(isBound, "a test server needs a port")
         port = UInt16(bigEndian: address.sin_port)
+        let listening = listening
         Thread.detachNewThread { [weak self] in
+            defer { close(listener) }
             while true {
                 let descriptor = accept(listener, nil, nil)
-                guard descriptor >= 0 else { return }
+                guard descriptor >= 0 else {
+                    if listening.isOver.withLock({ $0 }) { return }
+                    usleep(1_000)
+                    continue
+                }
                 guard let server = self else {
                     close(descriptor)
                     return
@@ -59,8 +72,10 @@ final class OddServer: Sendable {
 
     /// Threads that serve keep the server; this ends the listening, and the load ends the rest.
     func stop() {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
+        listening.isOver.withLock { isOver in
+            if !isOver { shutdown(listener, Int32(SHUT_RDWR)) }
+            isOver = true
+        }
     }
 
     private func serve(_ descriptor: Int32) {
