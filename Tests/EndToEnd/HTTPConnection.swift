@@ -102,7 +102,10 @@ final class HTTPConnection {
     private func receive() throws {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         let count = recv(descriptor, &buffer, buffer.count, 0)
-        guard count > 0 else { throw ConnectionError(what: "the server closed the connection") }
+        guard count != 0 else { throw ConnectionError(what: "the server closed the connection") }
+        guard count > 0 else {
+            throw ConnectionError(what: "recv: \(String(cString: strerror(errno)))")
+        }
         received += buffer[..<count]
     }
 

@@ -67,9 +67,7 @@ final class RunningProgram: @unchecked Sendable {
         try process.run()
     }
 
-    deinit {
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-    }
+    deinit { signal(SIGKILL) }
 
     private static func file(_ path: String) throws -> FileHandle {
         try Data().write(to: URL(fileURLWithPath: path))
@@ -79,6 +77,13 @@ final class RunningProgram: @unchecked Sendable {
     var isRunning: Bool { process.isRunning }
 
     var processID: Int32 { process.processIdentifier }
+
+    /// Whether it runs, or how it ended.
+    var state: String {
+        if process.isRunning { return "runs" }
+        let how = process.terminationReason == .exit ? "exited with" : "was ended by signal"
+        return "\(how) \(process.terminationStatus)"
+    }
 
     /// Processor time that it has taken so far, in ticks of a hundredth of a second.
     func processorTicks() throws -> Int {
@@ -91,8 +96,9 @@ final class RunningProgram: @unchecked Sendable {
 
     var standardError: String { Self.text(directory.file("stderr")) }
 
+    /// Nothing once it has ended: its number may be another's by then.
     func signal(_ number: Int32) {
-        kill(process.processIdentifier, number)
+        if process.isRunning { kill(process.processIdentifier, number) }
     }
 
     /// A program that does not end by itself is killed after two minutes, which shows as a status
@@ -133,7 +139,7 @@ final class Server: Sendable {
 
     /// The log says which port it was.
     private static func waitForPort(_ program: RunningProgram) throws -> UInt16 {
-        let marker = "http://127.0.0.1:"
+        let marker = "url=http://127.0.0.1:"
         let found: UInt16? = poll(seconds: 30) {
             guard program.isRunning else { return nil }
             let log = program.standardError
@@ -151,7 +157,7 @@ final class Server: Sendable {
         do {
             return try connection.get(target, headers: headers)
         } catch {
-            print("GET \(target) failed: \(program.standardError)")
+            print("GET \(target) failed: \(error)\n\(program.state)\n\(program.standardError)")
             throw error
         }
     }

@@ -121,11 +121,11 @@ class Server:
         self.url = None
         deadline = time.time() + seconds
         while time.time() < deadline and self.process.poll() is None:
-            marker = "http://127.0.0.1:"
+            marker = "url=http://127.0.0.1:"
             text = self.text()
             place = text.find(marker)
             if place >= 0 and "\n" in text[place:]:
-                self.url = text[place:].split()[0].strip("\"',")
+                self.url = text[place + len("url="):].split()[0].strip("\"',")
                 break
             time.sleep(0.005)
 
