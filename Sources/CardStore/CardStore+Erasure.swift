@@ -190,18 +190,29 @@ extension CardStore {
         }
     }
 
-    /// Erases what is to be erased of some cards, in one transaction; durable when this returns.
+    /// Erases what is to be erased of some cards, in one transaction, which takes no more of them
+    /// on after `workMax`; durable when this returns.
     ///
     /// It needs no room for new events: records get shorter, and a store that has reached the
     /// limit for those has some left for this.
-    func eraseEvents(of cards: [CardID]) throws -> (cards: Int, events: Int) {
+    ///
+    /// - Returns: how many of the first of `cards` are done, one at least, and what changed.
+    func eraseEvents(
+        of cards: ArraySlice<CardID>, workMax: Duration
+    ) throws -> (done: Int, cards: Int, events: Int) {
         let result = try write { transaction in
+            let start = ContinuousClock.now
             var commit = try OpenCommit(transaction, self)
+            var done = 0
             var events = 0
-            for card in cards { events += try commit.erase(card, &transaction) }
+            for card in cards {
+                events += try commit.erase(card, &transaction)
+                done += 1
+                if start.duration(to: .now) > workMax { break }
+            }
             let result = try commit.finish(&transaction)
             FailPoint.beforeCommit.pass()
-            return (cards: result.changed.count, events: events)
+            return (done: done, cards: result.changed.count, events: events)
         }
         FailPoint.afterCommit.pass()
         return result
@@ -274,15 +285,22 @@ extension CardStore {
         return keys.filter { CustomerKey.set(of: $0.span.bytes) == shown }
     }
 
-    /// Removes customers, and lets them in no more, in one transaction; durable when this returns.
+    /// Removes customers, and lets them in no more, in one transaction, which takes no more of them
+    /// on after `workMax`; durable when this returns.
     ///
-    /// - Returns: how many of them were shown.
-    func eraseCustomers(_ keys: [[UInt8]]) throws -> Int {
+    /// - Returns: how many of the first are done, one at least, and how many of those were shown.
+    func eraseCustomers(
+        _ keys: ArraySlice<[UInt8]>, workMax: Duration
+    ) throws -> (done: Int, shown: Int) {
         try write { transaction in
+            let start = ContinuousClock.now
+            var done = 0
             var shown = try shownCustomers(transaction)
             let before = shown.count
             var ids: [CustomerID] = []
             for key in keys {
+                if done > 0, start.duration(to: .now) > workMax { break }
+                done += 1
                 guard let set = CustomerKey.set(of: key.span.bytes),
                     let id = CustomerKey.id(of: key.span.bytes)
                 else { continue }
@@ -303,7 +321,7 @@ extension CardStore {
                 MetaValue.customers, [shown.number, UInt64(shown.count)], &transaction,
                 databases.meta)
             FailPoint.beforeCommit.pass()
-            return before - shown.count
+            return (done, before - shown.count)
         }
     }
 
