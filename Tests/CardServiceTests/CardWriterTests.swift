@@ -74,7 +74,7 @@ struct CardWriterTests {
         let before = store.lastTransactionID
         writer.stop()
         let follows = Mutex<[Int]>([])
-        writer.run { follows.withLock { $0.append(answers.count) } }
+        writer.run { _ in follows.withLock { $0.append(answers.count) } }
 
         #expect(store.lastTransactionID == before + 1)
         for number in 0..<10 {
@@ -108,7 +108,7 @@ struct CardWriterTests {
             }
         }
         writer.stop()
-        writer.run {}
+        writer.run { _ in }
         #expect(found.withLock { $0 } == 5)
     }
 
@@ -126,7 +126,7 @@ struct CardWriterTests {
         }
         writer.stop()
         let groups = Mutex<[Int]>([])
-        writer.run { groups.withLock { $0.append(answers.count) } }
+        writer.run { _ in groups.withLock { $0.append(answers.count) } }
         let answered = groups.withLock { $0 }
         #expect(answered.prefix(2) == [0, 2])
         #expect(answers.count == 4)
@@ -152,7 +152,7 @@ struct CardWriterTests {
         #expect(throws: WriteError.stopping) {
             try writer.submit([fact("B", 1)], completion: answers.completion(2))
         }
-        writer.run {}
+        writer.run { _ in }
         #expect(answers.count == 1)
         #expect(try store.history(of: card("B")) == nil)
         #expect(try store.history(of: card("A"))?.events.count == 4)
@@ -172,7 +172,7 @@ struct CardWriterTests {
         try writer.submit([fact("A", 2)], completion: answers.completion(0))
         try writer.submit([fact("B", 1)], completion: answers.completion(1))
         writer.stop()
-        writer.run {}
+        writer.run { _ in }
         let damage = StoreError.damaged(
             database: "cards", what: "the value has 1 bytes, less than a head")
         #expect(writer.failure == nil)
@@ -201,7 +201,7 @@ struct CardWriterTests {
             try writer.submit([fact("B", 1)], completion: answers.completion(1))
         }
         writer.stop()
-        writer.run {}
+        writer.run { _ in }
         #expect(try store.statistics().cards == 0)
     }
 
@@ -222,7 +222,7 @@ struct CardWriterTests {
         try writer.submit(
             [fact("CARD-0", 1, isVoid: true)], completion: answers.completion(1))
         writer.stop()
-        writer.run {}
+        writer.run { _ in }
         #expect(writer.failure == nil)
         guard case .failure(.store(.mapFull)) = answers[0] else {
             Issue.record("the new event: \(String(describing: answers[0]))")
@@ -272,7 +272,7 @@ struct CardWriterTests {
         let scratch = try ScratchDirectory()
         let store = try CardStore(directory: scratch.path, create: true, mapSizeBytes: 1 << 20)
         let writer = CardWriter(store: store)
-        let thread = OSThread { writer.run(follow: {}) }
+        let thread = OSThread { writer.run { _ in } }
         let id = try writer.perform { store in
             try store.addRun {
                 StoredRun(id: $0, feed: "f", way: .pull, source: "s", requestedAt: 1)
