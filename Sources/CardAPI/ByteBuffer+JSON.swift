@@ -33,7 +33,16 @@ extension ByteBuffer {
     }
 
     public mutating func integer(_ value: some BinaryInteger) {
-        append(Array(String(value).utf8))
+        guard var rest = UInt64(exactly: value) else { return append(Array(String(value).utf8)) }
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var first = digits.count
+            repeat {
+                first -= 1
+                digits[first] = UInt8(ascii: "0") + UInt8(rest % 10)
+                rest /= 10
+            } while rest > 0
+            append(UnsafeBufferPointer(rebasing: digits[first...]))
+        }
     }
 
     public mutating func boolean(_ value: Bool) {

@@ -147,7 +147,8 @@ extension AuditNote {
     /// With the cards that are written to, each once.
     fileprivate func naming(_ reader: EventReader) -> AuditNote {
         var note = self
-        note.entry.cards = Array(Set(reader.facts.lazy.map(\.card))).sorted()
+        let cards = reader.facts.map(\.card)
+        note.entry.cards = cards.count < 2 ? cards : Set(cards).sorted()
         return note
     }
 

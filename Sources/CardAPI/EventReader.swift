@@ -53,6 +53,20 @@ package struct EventReader {
         case occurredAt = "occurred_at"
         case feed, reference, phone, comment
 
+        /// Nil when no member has the name.
+        init?(_ name: Span<UInt8>) {
+            switch name.count {
+            case 4 where name.isText("feed"): self = .feed
+            case 5 where name.isText("phone"): self = .phone
+            case 6 where name.isText("status"): self = .status
+            case 7 where name.isText("card_id"): self = .cardID
+            case 7 where name.isText("comment"): self = .comment
+            case 9 where name.isText("reference"): self = .reference
+            case 11 where name.isText("occurred_at"): self = .occurredAt
+            default: return nil
+            }
+        }
+
         var isPartOfIdentity: Bool { self != .phone && self != .comment }
         var bit: UInt8 {
             switch self {
@@ -152,24 +166,34 @@ package struct EventReader {
         if try !json.isEmptyObject() {
             repeat {
                 _ = json.skipSpace()
-                let name = try json.readName()
+                var member: Member?
+                var unknown = ""
+                try json.readString { name in
+                    member = Member(name)
+                    if member == nil { unknown = Self.text(name) }
+                }
                 try json.expect(":", "':'")
-                try readMember(name, &json, &item)
+                try readMember(member, unknown, &json, &item)
             } while try json.isFollowedByComma("}")
         }
         finish(item)
     }
 
+    private static func text(_ bytes: Span<UInt8>) -> String {
+        bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// - Parameter unknown: the name, when it is no member's.
     private mutating func readMember(
-        _ name: String, _ json: inout JSONReader, _ item: inout Item
+        _ member: Member?, _ unknown: String, _ json: inout JSONReader, _ item: inout Item
     ) throws {
-        let member = Member(rawValue: name)
         guard let member, purpose == .add || member.isPartOfIdentity else {
-            problem(String(name.prefix(64)), "there is no such member here")
+            problem(
+                member?.rawValue ?? String(unknown.prefix(64)), "there is no such member here")
             return try json.skipValue()
         }
         guard item.seen & member.bit == 0 else {
-            problem(name, "it is given twice")
+            problem(member.rawValue, "it is given twice")
             return try json.skipValue()
         }
         item.seen |= member.bit
@@ -181,7 +205,7 @@ package struct EventReader {
         case .string:
             try json.readString { take(member, $0, &item) }
         default:
-            problem(name, "it must be a string")
+            problem(member.rawValue, "it must be a string")
             try json.skipValue()
         }
     }
@@ -196,8 +220,7 @@ package struct EventReader {
                     warning(member, "it had a number's tail, '.0', which was taken off")
                 }
             case .status:
-                let name = text.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
-                item.status = CardStatus(name: name)
+                item.status = CardStatus.allCases.first { text.isText($0.name) }
                 if item.status == nil {
                     let names = CardStatus.allCases.map { "\($0)" }.joined(separator: ", ")
                     problem(member.rawValue, "it is none of \(names)")
@@ -260,5 +283,16 @@ package struct EventReader {
 
     private mutating func warning(_ member: Member, _ reason: String) {
         warnings.append(ItemProblem(index: count, field: member.rawValue, reason: reason))
+    }
+}
+
+extension Span where Element == UInt8 {
+    /// Whether these are the bytes of a text.
+    @inline(__always)
+    fileprivate func isText(_ text: StaticString) -> Bool {
+        guard count == text.utf8CodeUnitCount else { return false }
+        return withUnsafeBufferPointer { bytes in
+            text.withUTF8Buffer { $0.elementsEqual(bytes) }
+        }
     }
 }

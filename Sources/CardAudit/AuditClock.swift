@@ -17,13 +17,35 @@ public enum AuditClock {
 
     /// `2026-11-25T16:41:37.123Z`
     static func text(_ milliseconds: Int64) -> String {
+        var text: [UInt8] = []
+        append(milliseconds, to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// ``text(_:)`` without a string.
+    static func append(_ milliseconds: Int64, to text: inout [UInt8]) {
         var seconds = time_t(milliseconds / 1_000)
         var parts = tm()
         gmtime_r(&seconds, &parts)
-        func two(_ number: Int32) -> String { (number < 10 ? "0" : "") + String(number) }
-        let fraction = String(1_000 + milliseconds % 1_000).dropFirst()
-        return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
-            + "T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(fraction)Z"
+        append(Int(parts.tm_year) + 1900, digits: 4, "-", to: &text)
+        append(Int(parts.tm_mon) + 1, digits: 2, "-", to: &text)
+        append(Int(parts.tm_mday), digits: 2, "T", to: &text)
+        append(Int(parts.tm_hour), digits: 2, ":", to: &text)
+        append(Int(parts.tm_min), digits: 2, ":", to: &text)
+        append(Int(parts.tm_sec), digits: 2, ".", to: &text)
+        append(Int(milliseconds % 1_000), digits: 3, "Z", to: &text)
+    }
+
+    private static func append(
+        _ number: Int, digits: Int, _ mark: Unicode.Scalar, to text: inout [UInt8]
+    ) {
+        var unit = 1
+        for _ in 1..<digits { unit *= 10 }
+        while unit > 0 {
+            text.append(UInt8(ascii: "0") + UInt8(number / unit % 10))
+            unit /= 10
+        }
+        text.append(UInt8(ascii: mark))
     }
 
     /// The day, UTC, so many days before a time: `2026-11-25`.

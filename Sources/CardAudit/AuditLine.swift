@@ -6,7 +6,9 @@ enum AuditLine {
     static func append(
         _ entry: AuditEntry, key: AuditKey?, _ folder: AuditFolder, to line: inout [UInt8]
     ) {
-        line += Array("{\"time\":\"\(AuditClock.text(entry.milliseconds))\"".utf8)
+        append("{\"time\":\"", to: &line)
+        AuditClock.append(entry.milliseconds, to: &line)
+        append("\"", to: &line)
         switch entry.actor {
         case .key(let number):
             member("by", "key", &line)
@@ -33,7 +35,11 @@ enum AuditLine {
         }
         list("customer_ids", entry.customers, &line) { string($0.description, &$1) }
         if !entry.detail.isEmpty { member("detail", entry.detail, &line) }
-        line += [UInt8(ascii: "}"), UInt8(ascii: "\n")]
+        append("}\n", to: &line)
+    }
+
+    private static func append(_ text: StaticString, to line: inout [UInt8]) {
+        text.withUTF8Buffer { line.append(contentsOf: $0) }
     }
 
     /// The id of a key as `cardstatus key list` shows it: 12 digits.
@@ -48,17 +54,25 @@ enum AuditLine {
         return (rest < 10 ? "0" : "") + String(rest)
     }
 
-    private static func member(_ name: String, _ value: String, _ line: inout [UInt8]) {
-        line += Array(",\"\(name)\":".utf8)
+    private static func member(_ name: StaticString, _ value: String, _ line: inout [UInt8]) {
+        self.name(name, &line)
         string(value, &line)
     }
 
+    /// `,"name":`
+    private static func name(_ name: StaticString, _ line: inout [UInt8]) {
+        append(",\"", to: &line)
+        append(name, to: &line)
+        append("\":", to: &line)
+    }
+
     private static func list<Element>(
-        _ name: String, _ elements: [Element], _ line: inout [UInt8],
+        _ name: StaticString, _ elements: [Element], _ line: inout [UInt8],
         _ append: (Element, inout [UInt8]) -> Void
     ) {
         guard !elements.isEmpty else { return }
-        line += Array(",\"\(name)\":[".utf8)
+        self.name(name, &line)
+        line.append(UInt8(ascii: "["))
         for (place, element) in elements.enumerated() {
             if place > 0 { line.append(UInt8(ascii: ",")) }
             append(element, &line)
@@ -69,6 +83,16 @@ enum AuditLine {
     /// Quoted and escaped as RFC 8259 asks.
     private static func string(_ text: String, _ line: inout [UInt8]) {
         line.append(UInt8(ascii: "\""))
+        defer { line.append(UInt8(ascii: "\"")) }
+        var text = text
+        let isPlain = text.withUTF8 { bytes in
+            let isPlain = bytes.allSatisfy {
+                $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+            }
+            if isPlain { line.append(contentsOf: bytes) }
+            return isPlain
+        }
+        if isPlain { return }
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): line += [UInt8(ascii: "\\"), byte]
@@ -78,6 +102,5 @@ enum AuditLine {
             default: line.append(byte)
             }
         }
-        line.append(UInt8(ascii: "\""))
     }
 }

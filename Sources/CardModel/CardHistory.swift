@@ -147,6 +147,18 @@ public struct CardHistory: Hashable, Sendable {
             eventIndex: index)
     }
 
+    /// Lends the current state; nil when there is none.
+    package func withView<R>(
+        id: CardID, _ body: (borrowing CardView) throws -> R
+    ) rethrows -> R? {
+        guard let state else { return nil }
+        let event = events[state.eventIndex]
+        let view = CardView(
+            id: id, phone: state.phone, status: state.status, updatedAt: state.updatedAt,
+            comment: event.comment.bytes.span, reference: event.identity.reference.bytes.span)
+        return try body(view)
+    }
+
     /// Which of a card's kept events, in event order, say where it is and what its phone is,
     /// whatever the events are held in.
     @inlinable

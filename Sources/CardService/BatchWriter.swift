@@ -34,7 +34,7 @@ public final class BatchWriter: Sendable {
         }
         self.writer = writer
         self.thread = thread
-        thread.run { writer.run(follow: {}) }
+        thread.run { writer.run { _ in } }
     }
 
     /// Sends facts on their way and waits while too many are. Facts of one card should lie

@@ -123,12 +123,12 @@ public final class CardService: Sendable {
         readyWhen == .memory && !wasFilled.load(ordering: .relaxed) ? .normal : .idle
     }
 
-    /// On the writer's thread, after every commit and every 50 ms.
-    private func followStore() {
+    /// On the writer's thread, after every commit, with what it did, and every 50 ms.
+    private func followStore(_ commit: CommitResult?) {
         refreshKeys()
         noteKeyUse()
         let hadIndex = follower.isPublished
-        if !follower.follow(), hadIndex { onEvent(.indexStale) }
+        if !follower.follow(commit), hadIndex { onEvent(.indexStale) }
         if let filled = filler.take() { adopt(filled) }
         if !follower.isPublished { filler.startIfDue(priority: fillPriority) }
         do {

@@ -130,9 +130,9 @@ public final class CardWriter: Sendable {
 
     /// The thread's work: returns after ``stop()`` when the queue is empty.
     ///
-    /// - Parameter follow: called after every commit, before its submissions are answered, and
-    ///   every 50 ms.
-    func run(follow: () -> Void) {
+    /// - Parameter follow: called after every commit with what it did, before its submissions are
+    ///   answered, and every 50 ms without.
+    func run(follow: (CommitResult?) -> Void) {
         let clock = ContinuousClock()
         var groupFactsMax = 0
         while true {
@@ -150,7 +150,7 @@ public final class CardWriter: Sendable {
                 return queue.isStopping ? [] : nil
             }
             guard let group = next else {
-                follow()
+                follow(nil)
                 continue
             }
             if group.isEmpty {
@@ -184,11 +184,11 @@ public final class CardWriter: Sendable {
         return group
     }
 
-    private func commit(_ group: [Submission], follow: () -> Void) {
+    private func commit(_ group: [Submission], follow: (CommitResult?) -> Void) {
         do {
             let result = try store.commit(group.map(\.facts))
             FailPoint.beforePublish.pass()
-            follow()
+            follow(result)
             FailPoint.beforeAnswer.pass()
             for (index, submission) in group.enumerated() {
                 submission.completion(

@@ -12,9 +12,10 @@ public struct WriterPace: Equatable, Sendable {
     /// How long the store is left to others after a commit.
     let pauseMs: Int
 
-    /// A server's own writes, which answer soon.
+    /// A server's own writes. What is left for the next commit is not answered sooner for that, and
+    /// costs more pages a fact; but pages of a transaction that no cache holds cost more as well.
     public static let server = WriterPace(
-        commitTargetMs: 50, groupFacts: 500...20_000, pauseMs: 0)
+        commitTargetMs: 200, groupFacts: 1_000...20_000, pauseMs: 0)
 
     /// Beside a server, whose writes must get their turn.
     public static let besideServer = WriterPace(

@@ -172,6 +172,13 @@ package struct CardRecord: ~Escapable, ~Copyable {
         return bytes
     }
 
+    /// The checksum of a record that ``encode(_:key:)`` has just made.
+    static func checksum(ofEncoded record: [UInt8]) -> UInt64 {
+        let bytes = record.span.bytes
+        return UInt64(
+            littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))
+    }
+
     package static func append(_ event: CardEvent, to bytes: inout [UInt8]) {
         bytes.append(littleEndian: event.identity.occurredAt.seconds)
         bytes.append(event.identity.status.rawValue)

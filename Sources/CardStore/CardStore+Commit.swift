@@ -40,6 +40,8 @@ public struct CommitResult: Sendable {
     package var outcomes: [[CardHistory.Outcome]] = []
     /// The cards whose set changed, in ascending order.
     public var changed: [CardID] = []
+    /// What is kept of each of them from then on.
+    package var histories: [CardHistory] = []
     /// The last sequence number after the commit.
     public var lastSequence: UInt64 = 0
 }
@@ -55,9 +57,7 @@ extension CardStore {
         if hasNewEvents { try checkRoomForNewEvents() }
         let result = try write { transaction in
             var commit = try OpenCommit(transaction, self)
-            for facts in submissions {
-                try commit.apply(facts, &transaction)
-            }
+            try commit.apply(submissions, &transaction)
             let result = try commit.finish(&transaction)
             FailPoint.beforeCommit.pass()
             return result
@@ -91,53 +91,124 @@ extension CardStore {
 
 /// A commit in the making: the totals as they will be, and the cards that changed.
 struct OpenCommit {
+    /// The totals of the databases that hold cards and what goes with them.
+    private struct Totals {
+        static let databases: [StoredDatabase] = [.cards, .phones, .times, .changes]
+
+        private var cards: DatabaseTotals
+        private var phones: DatabaseTotals
+        private var times: DatabaseTotals
+        private var changes: DatabaseTotals
+
+        init(_ transaction: borrowing WriteTransaction, _ meta: Database) throws {
+            cards = try DatabaseTotals(reading: .cards, transaction, meta)
+            phones = try DatabaseTotals(reading: .phones, transaction, meta)
+            times = try DatabaseTotals(reading: .times, transaction, meta)
+            changes = try DatabaseTotals(reading: .changes, transaction, meta)
+        }
+
+        subscript(_ database: StoredDatabase) -> DatabaseTotals {
+            get {
+                switch database {
+                case .cards: cards
+                case .phones: phones
+                case .times: times
+                case .changes: changes
+                default: preconditionFailure("a commit of cards does not touch \(database)")
+                }
+            }
+            set {
+                switch database {
+                case .cards: cards = newValue
+                case .phones: phones = newValue
+                case .times: times = newValue
+                case .changes: changes = newValue
+                default: preconditionFailure("a commit of cards does not touch \(database)")
+                }
+            }
+        }
+    }
+
+    /// Where a fact stands among the submissions.
+    private struct Place {
+        let card: CardID
+        let submission: Int32
+        let fact: Int32
+    }
+
     private let databases: CardStore.Databases
     /// What must not come in; nil when nothing was ever erased.
     private let erasures: ErasureList?
-    private var totals: [StoredDatabase: DatabaseTotals] = [:]
-    private let oldTotals: [StoredDatabase: DatabaseTotals]
+    private var totals: Totals
+    private let oldTotals: Totals
     private var sequence: UInt64
     private var result = CommitResult()
+    private var changed: [(card: CardID, history: CardHistory)] = []
 
     init(_ transaction: borrowing WriteTransaction, _ store: CardStore) throws {
+        let meta = store.databases.meta
         databases = store.databases
-        for database in StoredDatabase.totalled {
-            totals[database] = try DatabaseTotals(reading: database, transaction, databases.meta)
-        }
+        totals = try Totals(transaction, meta)
         oldTotals = totals
-        erasures = try store.erasureList(totals[.erasures] ?? .init(), transaction)
-        sequence = try MetaValue.read(MetaValue.sequence, transaction, databases.meta)[0]
+        erasures = try store.erasureList(
+            DatabaseTotals(reading: .erasures, transaction, meta), transaction)
+        sequence = try MetaValue.read(MetaValue.sequence, transaction, meta)[0]
     }
 
-    /// Merges facts into their cards. Facts of one card need not lie together, but each group that
-    /// does costs one rewrite of the card only, and ascending cards are kindest to the B+tree.
-    mutating func apply(_ facts: [CardFact], _ transaction: inout WriteTransaction) throws {
-        var outcomes: [CardHistory.Outcome] = []
-        outcomes.reserveCapacity(facts.count)
+    /// Merges facts into their cards, card by card in the order of their keys, whichever submission
+    /// they came with: each record is read and written once, and pages that lie together are
+    /// touched together. Of one card, facts are merged in the order in which they came.
+    mutating func apply(
+        _ submissions: [[CardFact]], _ transaction: inout WriteTransaction
+    ) throws {
+        let places = Self.places(of: submissions)
+        result.outcomes = submissions.map { Array(repeating: .duplicate, count: $0.count) }
         var start = 0
-        while start < facts.count {
+        while start < places.count {
+            let card = places[start].card
             var end = start + 1
-            while end < facts.count, facts[end].card == facts[start].card { end += 1 }
-            try apply(facts[start..<end], to: facts[start].card, &outcomes, &transaction)
+            while end < places.count, places[end].card == card { end += 1 }
+            try apply(places[start..<end], of: submissions, to: card, &transaction)
             start = end
         }
-        var counts = CommitCounts()
-        for outcome in outcomes { counts.count(outcome) }
-        result.counts.append(counts)
-        result.outcomes.append(outcomes)
+        for outcomes in result.outcomes {
+            var counts = CommitCounts()
+            for outcome in outcomes { counts.count(outcome) }
+            result.counts.append(counts)
+        }
+    }
+
+    private static func places(of submissions: [[CardFact]]) -> [Place] {
+        var places: [Place] = []
+        places.reserveCapacity(submissions.reduce(0) { $0 + $1.count })
+        for (submission, facts) in submissions.enumerated() {
+            for (index, fact) in facts.enumerated() {
+                places.append(
+                    Place(card: fact.card, submission: Int32(submission), fact: Int32(index)))
+            }
+        }
+        places.sort { a, b in
+            if a.card != b.card { return a.card < b.card }
+            return (a.submission, a.fact) < (b.submission, b.fact)
+        }
+        return places
     }
 
     private mutating func apply(
-        _ facts: ArraySlice<CardFact>, to card: CardID,
-        _ outcomes: inout [CardHistory.Outcome],
+        _ places: ArraySlice<Place>, of submissions: [[CardFact]], to card: CardID,
         _ transaction: inout WriteTransaction
     ) throws {
         let erasures = self.erasures
+        var outcomes: [CardHistory.Outcome] = []
+        outcomes.reserveCapacity(places.count)
         try change(card, &transaction) { history in
-            for fact in facts {
-                let event = erasures?.applied(to: fact.event) ?? fact.event
-                outcomes.append(history.merge(event))
+            for place in places {
+                let event = submissions[Int(place.submission)][Int(place.fact)].event
+                outcomes.append(history.merge(erasures?.applied(to: event) ?? event))
             }
+        }
+        for (place, outcome) in zip(places, outcomes) {
+            result.outcomes[Int(place.submission)][Int(place.fact)] = outcome
         }
     }
 
@@ -171,15 +242,15 @@ struct OpenCommit {
 
         let record = CardRecord.encode(history, key: key.span.bytes)
         try transaction.put(record.span.bytes, for: key.span.bytes, in: databases.cards)
-        let newChecksum = try CardRecord(verifying: record.span.bytes, key: key.span.bytes).checksum
+        let newChecksum = CardRecord.checksum(ofEncoded: record)
         if let oldChecksum {
-            totals[.cards, default: .init()].replace(oldChecksum, with: newChecksum)
+            totals[.cards].replace(oldChecksum, with: newChecksum)
         } else {
-            totals[.cards, default: .init()].add(newChecksum)
+            totals[.cards].add(newChecksum)
         }
         try updatePhone(card, from: old.state?.phone, to: history.state?.phone, &transaction)
         try updateTimes(card, from: old, to: history, &transaction)
-        result.changed.append(card)
+        changed.append((card, history))
     }
 
     private mutating func updatePhone(
@@ -203,25 +274,32 @@ struct OpenCommit {
         var oldEvents = old.events[...]
         for event in new.events {
             while let first = oldEvents.first, first.identity < event.identity {
-                try remove(TimeKey.encode(card, first.identity), from: .times, &transaction)
+                try removeTime(card, first.identity, &transaction)
                 oldEvents.removeFirst()
             }
             if oldEvents.first?.identity == event.identity {
                 oldEvents.removeFirst()
             } else {
-                try add(TimeKey.encode(card, event.identity), to: .times, &transaction)
+                let key = TimeKey.encode(card, event.identity)
+                try add(key, to: .times, &transaction)
             }
         }
         for event in oldEvents {
-            try remove(TimeKey.encode(card, event.identity), from: .times, &transaction)
+            try removeTime(card, event.identity, &transaction)
         }
+    }
+
+    private mutating func removeTime(
+        _ card: CardID, _ identity: EventIdentity, _ transaction: inout WriteTransaction
+    ) throws {
+        try remove(TimeKey.encode(card, identity), from: .times, &transaction)
     }
 
     private mutating func add(
         _ key: [UInt8], to database: StoredDatabase, _ transaction: inout WriteTransaction
     ) throws {
         try transaction.put(RawSpan(), for: key.span.bytes, in: databases[database])
-        totals[database, default: .init()].add(database.entryHash(key: key.span.bytes))
+        totals[database].add(database.entryHash(key: key.span.bytes))
     }
 
     private mutating func remove(
@@ -231,8 +309,7 @@ struct OpenCommit {
             guard try transaction.remove(key.span.bytes, from: databases[database]) else {
                 throw RecordDamage("an entry that 'cards' calls for is missing")
             }
-            let hash = database.entryHash(key: key.span.bytes)
-            try totals[database, default: .init()].remove(hash)
+            try totals[database].remove(database.entryHash(key: key.span.bytes))
         } catch let damage as RecordDamage {
             throw StoreError.damaged(database: database.rawValue, what: damage.description)
         }
@@ -240,29 +317,37 @@ struct OpenCommit {
 
     /// Logs the changes and writes the new totals.
     mutating func finish(_ transaction: inout WriteTransaction) throws -> CommitResult {
-        result.changed = Self.sortedUnique(result.changed)
+        sortChanged()
         for card in result.changed {
             sequence += 1
             let key = SequenceKey.encode(sequence)
             let value = card.bytes
             try transaction.put(value.span.bytes, for: key.span.bytes, in: databases.changes)
-            totals[.changes, default: .init()].add(
+            totals[.changes].add(
                 StoredDatabase.changes.entryHash(key: key.span.bytes, value: value.span.bytes))
         }
         result.lastSequence = sequence
         guard !result.changed.isEmpty else { return result }
         try MetaValue.write(MetaValue.sequence, [sequence], &transaction, databases.meta)
-        for (database, new) in totals where new != oldTotals[database] {
-            try new.write(as: database, &transaction, databases.meta)
+        for database in Totals.databases where totals[database] != oldTotals[database] {
+            try totals[database].write(as: database, &transaction, databases.meta)
         }
         return result
     }
 
-    private static func sortedUnique(_ cards: [CardID]) -> [CardID] {
-        var unique: [CardID] = []
-        for card in cards.sorted() where card != unique.last {
-            unique.append(card)
+    /// Gives the result the changed cards in ascending order, each once and as it is now.
+    private mutating func sortChanged() {
+        // Facts come in that order already.
+        changed.sort { $0.card < $1.card }
+        result.changed.reserveCapacity(changed.count)
+        result.histories.reserveCapacity(changed.count)
+        for (card, history) in changed {
+            if card == result.changed.last {
+                result.histories[result.histories.count - 1] = history
+            } else {
+                result.changed.append(card)
+                result.histories.append(history)
+            }
         }
-        return unique
     }
 }

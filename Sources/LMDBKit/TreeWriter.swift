@@ -64,6 +64,11 @@ public struct TreePart: Sendable {
 /// serves one at a time, from the first entry to ``finish(_:)``: the page being filled lies in its
 /// buffer.
 public struct TreeWriter: ~Copyable {
+    /// What is left free in a leaf page, unless a node is too large for that: a sixteenth. Into a
+    /// page that is full the first new entry, or the first value that grows, has to split it, which
+    /// writes two pages and moves half a page's nodes.
+    private static let slackBytes = PageLayout.pageBytes / 16
+
     private var part = TreePart()
     private var filler: PageFiller?
 
@@ -128,7 +133,7 @@ public struct TreeWriter: ~Copyable {
         _ pages: inout PageWriter
     ) throws(NewDataFile.Failure) -> UnsafeMutableRawPointer {
         let size = (PageLayout.nodeHeadBytes + key.count + inlineBytes + 1) & ~1
-        if filler?.hasRoom(size) != true { try startLeaf(key, &pages) }
+        if filler?.hasRoom(size + Self.slackBytes) != true { try startLeaf(key, &pages) }
         part.entries += 1
         return filler!.add(
             key, dataBytes: dataBytes, flags: flags, size: size, inlineBytes: inlineBytes)

@@ -1,6 +1,7 @@
 import CardModel
 import CardStore
 import CardTesting
+import Foundation
 import Testing
 
 @testable import CardBulk
@@ -59,6 +60,32 @@ import Testing
         for history in histories.values {
             #expect(!history.events.contains(where: erasures.list.covers))
         }
+    }
+
+    /// Every leaf page of a store that was written anew has room for another entry or two, so that
+    /// the first events that come later split none.
+    @Test func write_leavesRoomInLeafPages() throws {
+        let store = try BulkStore()
+        let facts = try (0..<20_000).map { number in
+            BulkStore.Fact(
+                fact: try fact(
+                    "CARD-\(number)", number, phone: UInt64(971_500_000_000 + number),
+                    comment: String(repeating: "x", count: number % 400 == 0 ? 900 : number % 90)),
+                file: 0)
+        }
+        #expect(try store.bulk(facts).way == .rebuilt)
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: store.directory + "/data.mdb"))
+        var leaves = 0
+        for page in 2..<(bytes.count / 4_096) {
+            let words = bytes[(page * 4_096)..<(page * 4_096 + 16)].withUnsafeBytes {
+                Array($0.bindMemory(to: UInt16.self))
+            }
+            let (flags, lower, upper) = (words[5], Int(words[6]), Int(words[7]))
+            guard flags == 0x02 else { continue }
+            leaves += 1
+            #expect(upper - lower >= 256 || lower == 18, "page \(page)")
+        }
+        #expect(leaves > 500)
     }
 
     /// In transactions, too, the same histories come of it, and the same counts.

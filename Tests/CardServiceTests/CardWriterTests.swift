@@ -74,7 +74,7 @@ struct CardWriterTests {
         let before = store.lastTransactionID
         writer.stop()
         let follows = Mutex<[Int]>([])
-        writer.run { follows.withLock { $0.append(answers.count) } }
+        writer.run { _ in follows.withLock { $0.append(answers.count) } }
 
         #expect(store.lastTransactionID == before + 1)
         for number in 0..<10 {
@@ -108,7 +108,7 @@ struct CardWriterTests {
             }
         }
         writer.stop()
-        writer.run {}
+        writer.run { _ in }
         #expect(found.withLock { $0 } == 5)
     }
 
@@ -116,23 +116,23 @@ struct CardWriterTests {
     @Test func run_splitsTheQueue_intoGroups() throws {
         let scratch = try ScratchDirectory()
         let store = try CardStore(
-            directory: scratch.path, create: true, mapSizeBytes: 16 << 20)
+            directory: scratch.path, create: true, mapSizeBytes: 64 << 20)
         let writer = CardWriter(store: store)
         let answers = Answers()
-        // 300 + 200 fill the first group of 500; 600 are a group alone.
-        for (number, size) in [300, 200, 600, 1].enumerated() {
+        // 600 + 400 fill the first group of 1,000; 1,200 are a group alone.
+        for (number, size) in [600, 400, 1_200, 1].enumerated() {
             let facts = try (0..<size).map { try fact("S\(number)-\($0)", 1) }
             try writer.submit(facts, completion: answers.completion(number))
         }
         writer.stop()
         let groups = Mutex<[Int]>([])
-        writer.run { groups.withLock { $0.append(answers.count) } }
+        writer.run { _ in groups.withLock { $0.append(answers.count) } }
         let answered = groups.withLock { $0 }
         #expect(answered.prefix(2) == [0, 2])
         #expect(answers.count == 4)
         let sequences = try (0..<4).map { try answers[$0]?.get().sequence ?? 0 }
-        #expect(sequences[0] == 500 && sequences[1] == 500)
-        #expect(sequences[2] >= 1_100 && sequences[3] == 1_101)
+        #expect(sequences[0] == 1_000 && sequences[1] == 1_000)
+        #expect(sequences[2] >= 2_200 && sequences[3] == 2_201)
         #expect(try store.check().findings == [])
     }
 
@@ -152,7 +152,7 @@ struct CardWriterTests {
         #expect(throws: WriteError.stopping) {
             try writer.submit([fact("B", 1)], completion: answers.completion(2))
         }
-        writer.run {}
+        writer.run { _ in }
         #expect(answers.count == 1)
         #expect(try store.history(of: card("B")) == nil)
         #expect(try store.history(of: card("A"))?.events.count == 4)
@@ -172,7 +172,7 @@ struct CardWriterTests {
         try writer.submit([fact("A", 2)], completion: answers.completion(0))
         try writer.submit([fact("B", 1)], completion: answers.completion(1))
         writer.stop()
-        writer.run {}
+        writer.run { _ in }
         let damage = StoreError.damaged(
             database: "cards", what: "the value has 1 bytes, less than a head")
         #expect(writer.failure == nil)
@@ -201,7 +201,7 @@ struct CardWriterTests {
             try writer.submit([fact("B", 1)], completion: answers.completion(1))
         }
         writer.stop()
-        writer.run {}
+        writer.run { _ in }
         #expect(try store.statistics().cards == 0)
     }
 
@@ -222,7 +222,7 @@ struct CardWriterTests {
         try writer.submit(
             [fact("CARD-0", 1, isVoid: true)], completion: answers.completion(1))
         writer.stop()
-        writer.run {}
+        writer.run { _ in }
         #expect(writer.failure == nil)
         guard case .failure(.store(.mapFull)) = answers[0] else {
             Issue.record("the new event: \(String(describing: answers[0]))")
@@ -243,8 +243,8 @@ struct CardWriterTests {
         _ facts: Int, _ ms: Int, _ current: Int, _ next: Int
     ) {
         #expect(
-            WriterPace.server.nextGroupFactsMax(facts: facts, ms: Double(ms), current: current)
-                == next)
+            WriterPace.besideServer.nextGroupFactsMax(
+                facts: facts, ms: Double(ms), current: current) == next)
     }
 
     /// The batch writer splits, sums up by file, and starts its sums anew after each flush.
@@ -272,7 +272,7 @@ struct CardWriterTests {
         let scratch = try ScratchDirectory()
         let store = try CardStore(directory: scratch.path, create: true, mapSizeBytes: 1 << 20)
         let writer = CardWriter(store: store)
-        let thread = OSThread { writer.run(follow: {}) }
+        let thread = OSThread { writer.run { _ in } }
         let id = try writer.perform { store in
             try store.addRun {
                 StoredRun(id: $0, feed: "f", way: .pull, source: "s", requestedAt: 1)

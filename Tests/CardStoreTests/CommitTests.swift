@@ -43,6 +43,33 @@ struct CommitTests {
         try fixture.finish()
     }
 
+    /// A card that several submissions name is merged in the order in which they came, and logged
+    /// once. What it is from then on goes with it.
+    @Test func commit_changesEachCardOnce_whenSubmissionsShareIt() throws {
+        let fixture = try StoreFixture()
+        _ = try fixture.store.commit([[try fact("B", 1)]])
+        let late = try fact("B", 3, phone: 9)
+        let result = try fixture.store.commit([
+            [try fact("C", 1), late], [late, try fact("A", 1)],
+            [try fact("B", 3, isVoid: true), try fact("B", 2, phone: 7), try fact("A", 1)],
+        ])
+        #expect(
+            result.outcomes == [
+                [.changed(forgotten: 0), .changed(forgotten: 0)],
+                [.duplicate, .changed(forgotten: 0)],
+                [.changed(forgotten: 0), .changed(forgotten: 0), .duplicate],
+            ])
+        #expect(result.counts.map(\.accepted) == [2, 1, 2])
+        #expect(result.changed == [try card("A"), try card("B"), try card("C")])
+        #expect(result.lastSequence == 4)
+        for (card, history) in zip(result.changed, result.histories) {
+            #expect(try fixture.store.history(of: card) == history)
+        }
+        #expect(try fixture.store.copy("B") == CardCopy("B", 2, phone: 7))
+        #expect(try fixture.store.copies(phone: 9) == [])
+        try fixture.finish()
+    }
+
     /// Nothing new is written for what is known: no sequence number, no change in the file.
     @Test func commit_changesNothing_whenAllFactsAreKnown() throws {
         let fixture = try StoreFixture()
