@@ -78,7 +78,7 @@ public struct PhoneParser: Sendable {
         guard let digits = UsualDigits(text) else { return nil }
         let length = plan.callingCodeLength
         if digits.hasPlus {
-            guard digits.first(length) == mainPlan.callingCode else { return nil }
+            guard digits.begins(with: mainPlan.callingCode, length) else { return nil }
             let count = digits.count - length
             guard count >= 2, mainPlan.lengthError(count) == nil,
                 mainPlan.hasNoNationalPrefix(behind: digits[length], digits[length + 1])
@@ -87,7 +87,7 @@ public struct PhoneParser: Sendable {
         }
         let (first, second) = (digits[0], digits[1])
         guard plan.hasNoInternationalPrefix(behind: first, second),
-            digits.first(length) != plan.callingCode
+            !digits.begins(with: plan.callingCode, length)
         else { return nil }
         var count = digits.count
         if !plan.hasNoNationalPrefix(behind: first, second) {

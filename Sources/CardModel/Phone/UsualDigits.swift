@@ -44,11 +44,14 @@ struct UsualDigits {
         UInt8(truncatingIfNeeded: packed &>> UInt64(4 * (count - 1 - offset)) & 0xF)
     }
 
-    /// The first digits as one number; at most three.
-    func first(_ length: Int) -> Int {
-        var number = 0
-        for offset in 0..<min(length, count) { number = number * 10 + Int(self[offset]) }
-        return number
+    /// Whether they begin with those of `number`, of which there are `length`, at most three.
+    func begins(with number: Int, _ length: Int) -> Bool {
+        guard Int(self[0]) == number / (length == 3 ? 100 : length == 2 ? 10 : 1) else {
+            return false
+        }
+        var first = 0
+        for offset in 0..<length { first = first * 10 + Int(self[offset]) }
+        return first == number
     }
 
     private static func isWrapping(_ byte: UInt8) -> Bool {
