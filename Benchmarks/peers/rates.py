@@ -2,15 +2,17 @@
 
 import http.client
 import os
+import random
 import threading
 import time
 from statistics import median
 
 import measure
 import servers
+import writes
 from debian import Unavailable
 from group import Group, by_lane, lane_tables
-from lanes import Lane
+from lanes import Lane, render
 
 
 class RateLane(Lane):
@@ -76,6 +78,51 @@ class LoadingLane(ReadingLane):
         server.end_load()
 
 
+class CardStatusForWrittenRates(servers.CardStatusForRates):
+    """On another store, since its cards' states change."""
+
+    name = "cardstatus-written-rates"
+
+
+class WritingLane(RateLane):
+    """Events at a constant rate, each answered when it is on the disk, with nothing beside them."""
+
+    per_second = 100
+    connections = 16
+    unit = "event"
+
+    def __init__(self, name, describes):
+        Lane.__init__(self, name, CardStatusForWrittenRates, describes=describes)
+        self._lane = writes.WriteLane(name, CardStatusForWrittenRates, describes)
+
+    def check(self, server, cards):
+        self._lane.check(server, cards)
+
+    def measure(self, bench, server, cards):
+        identifiers, source = self._lane.cards(cards), random.Random()
+        records = os.path.join(bench.scratch, f"requests-{self.name}")
+        wanted = 2 * (bench.seconds + bench.warm_up) * self.per_second
+        render(records, (self._lane.request(identifiers, source) for _ in range(wanted)))
+        self.begin(bench, server, cards)
+        try:
+            run = measure.driven(bench, self, server, records, "write", self.connections,
+                                 rate=self.per_second)
+            if not self.goes_on(server):
+                run["work_ended"] = True
+        finally:
+            self.end(server)
+            os.remove(records)
+        return run
+
+
+class WritingBesideReadingLane(ReadingLane, WritingLane):
+    """The same beside a load that reads its files. It goes on for the lane behind."""
+
+
+class WritingBesideLoadingLane(LoadingLane, WritingLane):
+    """The same beside the transactions of that load."""
+
+
 class FillingLane(RateLane):
     """From the start on, while the index is filled and answers come from the store."""
 
@@ -133,7 +180,21 @@ class RateGroup(Group):
     """Whose figures are latencies."""
 
     def tables(self, runs):
-        return [*lane_tables(self.lanes, runs), *self._beside(runs)]
+        looked_up = [run for run in runs if not run["lane"].startswith("write-rate")]
+        return [*lane_tables(self.lanes, runs), *self._beside(looked_up), *self._writes(runs)]
+
+    def _writes(self, runs):
+        """Latency of writes, beside a load and without."""
+        rows = []
+        for name, of_lane in by_lane(runs).items():
+            if name.startswith("write-rate"):
+                slowest = median(run["p99_us"] for run in of_lane) / 1000
+                rows.append([name, f"{median(run['p50_us'] for run in of_lane) / 1000:.2f}",
+                             f"{slowest:.2f}",
+                             f"{max(run['max_us'] for run in of_lane) / 1000:.2f}",
+                             "yes" if slowest <= 300 else "no"])
+        head = ["durable writes at a constant rate", "p50 ms", "p99 ms (<= 300)", "max ms", "reached"]
+        return [(head, rows)] if rows else []
 
     def _beside(self, runs):
         """Latency beside each kind of work, against the same without."""
@@ -163,6 +224,9 @@ RATES = RateGroup(
         RateLane("rate-idle", "cardstatus, GET at 30 % of capacity, nothing beside"),
         ReadingLane("rate-reading", "the same beside `cardstatus load` reading its files"),
         LoadingLane("rate-loading", "the same beside its transactions"),
+        WritingLane("write-rate-idle", "100 events a second, one a request, nothing beside"),
+        WritingBesideReadingLane("write-rate-reading", "the same beside a load reading its files"),
+        WritingBesideLoadingLane("write-rate-loading", "the same beside its transactions"),
         ReloadingLane("rate-reloading", "the same beside reloads of the index, one after another"),
         FillingLane("rate-filling", "the same from the store while the index is filled"),
     ))

@@ -33,6 +33,7 @@ enum CardNumberMask {
         // Found first and hidden last: a digit can be part of several sequences.
         var hidden: [Int] = []
         var groups: [Range<Int>] = []
+        groups.reserveCapacity(Luhn.cardNumberCounts.upperBound + 1)
         var index = 0
         while index < bytes.count {
             guard isDigit(bytes[index]) else {
@@ -41,7 +42,9 @@ enum CardNumberMask {
             }
             let start = index
             while index < bytes.count, isDigit(bytes[index]) { index += 1 }
-            if let last = groups.last, !isGap(bytes[last.upperBound..<start]) { groups = [] }
+            if let last = groups.last, !isGap(bytes[last.upperBound..<start]) {
+                groups.removeAll(keepingCapacity: true)
+            }
             groups.append(start..<index)
             if groups.count > Luhn.cardNumberCounts.upperBound { groups.removeFirst() }
             appendPlaces(of: groups, in: bytes, scope, to: &hidden)
@@ -106,10 +109,13 @@ enum CardNumberMask {
 
     /// A few spaces and dashes, also the no-break space (C2 A0) that spreadsheets leave behind.
     private static func isGap(_ bytes: ArraySlice<UInt8>) -> Bool {
-        bytes.count <= gapBytesMax
-            && bytes.allSatisfy { byte in
-                byte == UInt8(ascii: " ") || byte == UInt8(ascii: "-") || byte == 0xC2
-                    || byte == 0xA0
+        if bytes.count > gapBytesMax { return false }
+        for byte in bytes {
+            switch byte {
+            case UInt8(ascii: " "), UInt8(ascii: "-"), 0xC2, 0xA0: continue
+            default: return false
             }
+        }
+        return true
     }
 }

@@ -38,6 +38,22 @@ struct ProblemFile: ~Copyable {
     private(set) var path: String?
     private var output: OutputFile?
     private var buffer: [UInt8] = []
+    /// What the last row had that most rows of a file share, and how it is written.
+    private var shared: Shared?
+
+    private struct Shared {
+        let file: String
+        let feed: String
+        let header: [UInt8]
+        let hidesNumbers: Bool
+        var fileField: [UInt8] = []
+        var feedAndHeaderFields: [UInt8] = []
+
+        func isOf(_ origin: RowOrigin, hidesNumbers: Bool) -> Bool {
+            file == origin.file && feed == origin.feed && header == origin.header
+                && self.hidesNumbers == hidesNumbers
+        }
+    }
 
     /// - Parameters:
     ///   - runName: begins the file's name.
@@ -86,23 +102,34 @@ struct ProblemFile: ~Copyable {
         _ problem: RowProblem, _ origin: RowOrigin, hiding scope: CardNumberMask.Scope?
     ) throws(FileError) {
         try open()
-        var header = origin.header.count <= Self.headerBytesMax ? origin.header : []
-        if scope != nil { CardNumberMask.apply(to: &header, .likely) }
-        appendField(Array(origin.file.utf8))
+        let fields = sharedFields(of: origin, hidesNumbers: scope != nil)
+        buffer.append(contentsOf: fields.fileField)
         appendSeparator()
         buffer.append(contentsOf: String(origin.line).utf8)
         appendSeparator()
-        appendField(Array((problem.column ?? "").utf8))
+        Self.appendField((problem.column ?? "").utf8, to: &buffer)
         appendSeparator()
-        appendField(Array(problem.code.utf8))
+        Self.appendField(problem.code.utf8, to: &buffer)
         appendSeparator()
-        appendField(Array(problem.message.utf8))
+        Self.appendField(problem.message.utf8, to: &buffer)
         appendSeparator()
-        appendField(Array(origin.feed.utf8))
-        appendSeparator()
-        appendField(header)
+        buffer.append(contentsOf: fields.feedAndHeaderFields)
         appendSeparator()
         buffer.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func sharedFields(of origin: RowOrigin, hidesNumbers: Bool) -> Shared {
+        if let shared, shared.isOf(origin, hidesNumbers: hidesNumbers) { return shared }
+        var fields = Shared(
+            file: origin.file, feed: origin.feed, header: origin.header, hidesNumbers: hidesNumbers)
+        var header = origin.header.count <= Self.headerBytesMax ? origin.header : []
+        if hidesNumbers { CardNumberMask.apply(to: &header, .likely) }
+        Self.appendField(origin.file.utf8, to: &fields.fileField)
+        Self.appendField(origin.feed.utf8, to: &fields.feedAndHeaderFields)
+        fields.feedAndHeaderFields.append(UInt8(ascii: ","))
+        Self.appendField(header, to: &fields.feedAndHeaderFields)
+        shared = fields
+        return fields
     }
 
     private mutating func endRow() throws(FileError) {
@@ -163,21 +190,27 @@ struct ProblemFile: ~Copyable {
         appendEscaped(bytes.dropFirst(piece.lowerBound - start).prefix(piece.count))
     }
 
-    private mutating func appendField(_ bytes: [UInt8]) {
+    private static func appendField(_ bytes: some Sequence<UInt8>, to buffer: inout [UInt8]) {
         buffer.append(UInt8(ascii: "\""))
-        appendEscaped(bytes[...])
+        appendEscaped(bytes, to: &buffer)
         buffer.append(UInt8(ascii: "\""))
     }
 
     private mutating func appendEscaped(_ bytes: ArraySlice<UInt8>) {
-        let hasQuote = bytes.withUnsafeBytes { bytes in
-            guard let start = bytes.baseAddress else { return false }
-            return memchr(start, CInt(UInt8(ascii: "\"")), bytes.count) != nil
-        }
-        guard hasQuote else {
+        Self.appendEscaped(bytes, to: &buffer)
+    }
+
+    private static func appendEscaped(_ bytes: some Sequence<UInt8>, to buffer: inout [UInt8]) {
+        let isPlain = bytes.withContiguousStorageIfAvailable { bytes in
+            if let start = bytes.baseAddress,
+                memchr(start, CInt(UInt8(ascii: "\"")), bytes.count) != nil
+            {
+                return false
+            }
             buffer.append(contentsOf: bytes)
-            return
+            return true
         }
+        if isPlain == true { return }
         for byte in bytes {
             if byte == UInt8(ascii: "\"") { buffer.append(byte) }
             buffer.append(byte)

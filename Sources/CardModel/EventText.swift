@@ -58,12 +58,34 @@ public struct EventText: Hashable, Comparable, Sendable {
 
     /// Whether there is nothing but ASCII without control characters: the usual case, and cheap.
     private static func isPlain(_ text: Span<UInt8>) -> Bool {
-        var isPlain = true
-        for index in text.indices {
-            let byte = text[index]
-            isPlain = isPlain && byte >= 0x20 && byte < 0x7F
+        text.withUnsafeBytes { bytes in
+            let count = bytes.count
+            var isPlain = true
+            guard count >= 8 else {
+                for byte in bytes { isPlain = isPlain && byte >= 0x20 && byte < 0x7F }
+                return isPlain
+            }
+            // Eight at a time; the last eight overlap those before.
+            var marks: UInt64 = 0
+            var offset = 0
+            while offset < count {
+                let place = min(offset, count &- 8)
+                marks |= notPlain(
+                    bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+                offset &+= 8
+            }
+            return marks == 0
         }
-        return isPlain
+    }
+
+    /// The high bit of some byte, if any of a word is below 0x20 or above 0x7E. As long as all are
+    /// below 0x80 no addition carries and no subtraction borrows; else their high bits tell.
+    @inline(__always)
+    private static func notPlain(_ word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let high = ones &* 0x80
+        let control = ~((word | high) &- ones &* 0x20)
+        return (word | control | (word &+ ones)) & high
     }
 
     /// C0, DEL and C1 (which UTF-8 writes as C2 80 to C2 9F).

@@ -148,22 +148,32 @@ extension CardStore {
             var last: CardID?
             while found {
                 ahead?.follow(cursor)
-                guard let id = CardID(canonical: Span(_bytes: cursor.key)) else {
-                    throw StoreError.damaged(database: "cards", what: "a key is no card ID")
+                var isDone = false
+                found = try cursor.moveThroughPage { key, value in
+                    let key = RawSpan(_unsafeBytes: key)
+                    guard let id = CardID(canonical: Span(_bytes: key)) else {
+                        throw StoreError.damaged(database: "cards", what: "a key is no card ID")
+                    }
+                    // A page's own order has no checksum, and whoever walks relies on it.
+                    if let last, id <= last {
+                        throw StoreError.damaged(
+                            database: "cards", what: "the keys are out of order")
+                    }
+                    if let end, id >= end {
+                        isDone = true
+                        return false
+                    }
+                    last = id
+                    do {
+                        let record = try CardRecord(
+                            verifying: RawSpan(_unsafeBytes: value), key: key)
+                        try body(id, record)
+                    } catch let damage as RecordDamage {
+                        throw StoreError.damaged(database: "cards", what: damage.description)
+                    }
+                    return true
                 }
-                // A page's own order has no checksum, and whoever walks relies on it.
-                if let last, id <= last {
-                    throw StoreError.damaged(database: "cards", what: "the keys are out of order")
-                }
-                if let end, id >= end { return }
-                last = id
-                do {
-                    let record = try CardRecord(verifying: cursor.value, key: cursor.key)
-                    try body(id, record)
-                } catch let damage as RecordDamage {
-                    throw StoreError.damaged(database: "cards", what: damage.description)
-                }
-                found = try cursor.moveToNext()
+                if isDone { return }
             }
         }
     }

@@ -77,7 +77,9 @@ public final class CardStore: Sendable {
         do {
             environment = try Environment(
                 path: directory,
-                options: .init(mapSizeBytes: mapSizeBytes, isReadAtRandom: readsAtRandom))
+                options: .init(
+                    mapSizeBytes: mapSizeBytes, isReadAtRandom: readsAtRandom,
+                    turnPath: ServerLock.path(in: directory)))
             // A process that died in a read transaction would keep old pages from being reused.
             try environment.clearStaleReaders()
             databases = try Self.openDatabases(environment, directory: directory, create: create)

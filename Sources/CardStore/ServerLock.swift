@@ -52,7 +52,8 @@ public final class ServerLock: Sendable {
         return CInt(lock.l_type) != CInt(F_UNLCK)
     }
 
-    private static func path(in directory: String) -> String {
+    /// Writers also take turns by this file's other lock, flock(2)'s: see `Turnstile`.
+    static func path(in directory: String) -> String {
         directory + "/serve.lock"
     }
 

@@ -6,15 +6,20 @@ internal import CLMDB
 /// a move.
 public struct Cursor: ~Copyable {
     private let handle: OpaquePointer
+    /// Whether ``LeafNodes`` knows the pages: those of a system with other pages are larger.
+    private let hasKnownPages: Bool
     private var currentKey = MDB_val()
     private var currentValue = MDB_val()
 
     init(transaction: OpaquePointer, database: Database) throws(LMDBError) {
+        var statistics = MDB_stat()
+        try check(mdb_stat(transaction, database.handle, &statistics), "mdb_stat")
         var created: OpaquePointer?
         try check(
             mdb_cursor_open(transaction, database.handle, &created), "mdb_cursor_open")
         guard let created else { preconditionFailure("mdb_cursor_open gave no cursor") }
         handle = created
+        hasKnownPages = statistics.ms_psize == PageLayout.pageBytes
     }
 
     deinit {
@@ -70,6 +75,29 @@ public struct Cursor: ~Copyable {
             return mdb_cursor_get(handle, &found, &value, MDB_SET_RANGE)
         }
         return try settle(code, found, value)
+    }
+
+    /// Lends the entry where the cursor stands and those behind it on the same page, and moves to
+    /// the first that was not lent; says whether there is one. For a cursor of a read transaction.
+    ///
+    /// The nodes are read where they lie, which takes a fifth of the time of a move to each. A node
+    /// that is not whole in its page, or whose value is on pages of its own, is left to LMDB.
+    ///
+    /// - Parameter body: gets a key and its value, which stay where they are until the transaction
+    ///   ends; false ends the reading, and the cursor does not move then.
+    package mutating func moveThroughPage(
+        _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws -> Bool
+    ) throws -> Bool {
+        guard try body(unsafeKey, unsafeValue) else { return true }
+        var last: UnsafeRawBufferPointer?
+        if hasKnownPages, let key = unsafeKey.baseAddress, var nodes = LeafNodes(behind: key) {
+            while let node = nodes.next() {
+                guard try body(node.key, node.value) else { return true }
+                last = node.key
+            }
+        }
+        if let last, try !move(toFirstNotBefore: RawSpan(_unsafeBytes: last)) { return false }
+        return try moveToNext()
     }
 
     private mutating func move(_ operation: MDB_cursor_op) throws(LMDBError) -> Bool {

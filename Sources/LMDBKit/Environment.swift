@@ -27,10 +27,13 @@ public final class Environment: @unchecked Sendable {
         /// Reads of the map bring in the page that is touched and no other. Who reads in order uses
         /// ``SequentialReadAhead``.
         public var isReadAtRandom: Bool
+        /// A file by whose lock processes write in turn; nil where they need not.
+        public var turnPath: String?
 
         public init(
             mapSizeBytes: Int, maxReaders: Int = 512, maxDatabases: Int = 16,
-            isLockedByCaller: Bool = false, isStillFile: Bool = false, isReadAtRandom: Bool = false
+            isLockedByCaller: Bool = false, isStillFile: Bool = false, isReadAtRandom: Bool = false,
+            turnPath: String? = nil
         ) {
             self.mapSizeBytes = mapSizeBytes
             self.maxReaders = maxReaders
@@ -38,6 +41,7 @@ public final class Environment: @unchecked Sendable {
             self.isLockedByCaller = isLockedByCaller
             self.isStillFile = isStillFile
             self.isReadAtRandom = isReadAtRandom
+            self.turnPath = turnPath
         }
     }
 
@@ -59,6 +63,7 @@ public final class Environment: @unchecked Sendable {
     let handle: OpaquePointer
     private let dataFile: DataFileID
     public let isReadAtRandom: Bool
+    private let turnstile: Turnstile?
 
     /// Opens the environment in the directory `path`, which must exist; files are made with mode
     /// 0600. The corresponding C function is `mdb_env_open`.
@@ -80,6 +85,7 @@ public final class Environment: @unchecked Sendable {
         precondition(isFirst, "an LMDB environment is opened once in a process")
         self.dataFile = dataFile
         isReadAtRandom = options.isReadAtRandom
+        turnstile = options.turnPath.map { Turnstile(path: $0) }
     }
 
     private static func open(
@@ -131,10 +137,16 @@ public final class Environment: @unchecked Sendable {
     /// The closure runs on the calling thread from beginning to end: "a thread may only have one
     /// write transaction at a time", and only that thread may use it (lmdb.h).
     public func write<R>(_ body: (inout WriteTransaction) throws -> R) throws -> R {
-        var transaction = try WriteTransaction(environment: handle)
+        var transaction = try begin()
         let result = try body(&transaction)
         try transaction.commit()
         return result
+    }
+
+    private func begin() throws(LMDBError) -> WriteTransaction {
+        turnstile?.enter()
+        defer { turnstile?.leave() }
+        return try WriteTransaction(environment: handle)
     }
 
     /// The ID of the last committed transaction of any process. Needs no transaction.

@@ -96,6 +96,32 @@ struct PhonePlan: Sendable {
         digits = rest
     }
 
+    var callingCodeLength: Int { callingCode < 10 ? 1 : callingCode < 100 ? 2 : 3 }
+
+    /// The calling code with `count` zeros behind it; at most 15.
+    func callingCodeValue(before count: Int) -> UInt64 {
+        var value = UInt64(callingCode)
+        for _ in 0..<count { value = value &* 10 }
+        return value
+    }
+
+    /// Whether nothing that begins with two digits has an international prefix, as far as one look
+    /// tells.
+    func hasNoInternationalPrefix(behind first: UInt8, _ second: UInt8) -> Bool {
+        internationalPrefix == 0 || PhonePrefix.cannotMatch(internationalPrefix, first, second)
+    }
+
+    /// The same for the national prefix.
+    func hasNoNationalPrefix(behind first: UInt8, _ second: UInt8) -> Bool {
+        nationalPrefix == 0 || PhonePrefix.cannotMatch(nationalPrefix, first, second)
+    }
+
+    /// Whether a digit alone is the national prefix, and no national number begins with it.
+    func isNationalPrefix(_ digit: UInt8) -> Bool {
+        PhonePrefix.isDigit(nationalPrefix, digit)
+            && Self.numberTransitions[Int(numberStart) * 10 + Int(digit)] == 0
+    }
+
     /// Whether nothing that begins with a digit has a national prefix, as far as one look tells.
     func hasNoNationalPrefix(behind digit: UInt8) -> Bool {
         nationalPrefix == 0 || PhonePrefix.cannotMatch(nationalPrefix, digit)
@@ -104,7 +130,7 @@ struct PhonePlan: Sendable {
     /// What follows this plan's own calling code at the front of a number written without `+`,
     /// or `nil` when the digits are better read as a national number.
     func nationalNumber(behindCallingCodeIn digits: PhoneDigits) -> PhoneDigits? {
-        let length = callingCode < 10 ? 1 : callingCode < 100 ? 2 : 3
+        let length = callingCodeLength
         guard digits.count >= length, digits.value(first: length) == UInt64(callingCode) else {
             return nil
         }

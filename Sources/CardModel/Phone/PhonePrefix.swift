@@ -40,6 +40,22 @@ struct PhonePrefix {
             && (instruction >> UInt16(first)) & 1 == 0
     }
 
+    /// Whether the program at `address` begins with one or two sets of digits, and one of a number's
+    /// first two is not in its set.
+    static func cannotMatch(_ address: Int, _ first: UInt8, _ second: UInt8) -> Bool {
+        let instruction = PhonePlan.prefixPrograms[address]
+        guard Opcode(rawValue: instruction >> 13) == .digit else { return false }
+        return (instruction >> UInt16(first)) & 1 == 0 || cannotMatch(address + 1, second)
+    }
+
+    /// Whether the program at `address` matches a digit and asks no more.
+    static func isDigit(_ address: Int, _ digit: UInt8) -> Bool {
+        let instruction = PhonePlan.prefixPrograms[address]
+        return Opcode(rawValue: instruction >> 13) == .digit
+            && (instruction >> UInt16(digit)) & 1 == 1
+            && Opcode(rawValue: PhonePlan.prefixPrograms[address + 1] >> 13) == .match
+    }
+
     private mutating func run(_ address: Int, _ offset: Int, _ digits: PhoneDigits) -> Bool {
         var address = address
         var offset = offset
