@@ -104,7 +104,7 @@ final class ChunkedFile: Sendable {
         var index = 0
         var text: UnsafeMutableRawBufferPointer
         var reader: CSVReader?
-        // One thread has the chunk, as told above; a look at that for each row would cost a percent.
+        // One thread has the chunk; to have that looked at for each row would cost a percent.
         @exclusivity(unchecked) var facts = FactBuffer(capacity: 1 << 20)
         var notes: [RowNote] = []
         var rows = 0

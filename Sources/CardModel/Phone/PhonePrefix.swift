@@ -40,8 +40,8 @@ struct PhonePrefix {
             && (instruction >> UInt16(first)) & 1 == 0
     }
 
-    /// Whether the program at `address` begins with one or two sets of digits, and one of a number's
-    /// first two is not in its set.
+    /// Whether the program at `address` begins with one or two sets of digits, and one of the first
+    /// two digits of a number is not in its set.
     static func cannotMatch(_ address: Int, _ first: UInt8, _ second: UInt8) -> Bool {
         let instruction = PhonePlan.prefixPrograms[address]
         guard Opcode(rawValue: instruction >> 13) == .digit else { return false }
