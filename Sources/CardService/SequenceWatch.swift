@@ -5,8 +5,15 @@ internal import Synchronization
 ///
 /// `@unchecked Sendable`: what is not under the lock is only touched on the writer's thread.
 final class SequenceWatch: @unchecked Sendable {
+    /// A closure by itself must not lie in a lock. What is generic over it hands it out and takes
+    /// it back as another kind of function, so that each look would wrap it once more: memory, and
+    /// the stack of the call that ends it all, would grow twenty times a second.
+    private struct Observer: Sendable {
+        let tell: @Sendable (UInt64) -> Void
+    }
+
     private let store: CardStore
-    private let observer = Mutex<(@Sendable (UInt64) -> Void)?>(nil)
+    private let observer = Mutex<Observer?>(nil)
     private var seenTransactionID = -1
     private var told: UInt64 = 0
 
@@ -15,7 +22,7 @@ final class SequenceWatch: @unchecked Sendable {
     }
 
     func observe(_ observer: @escaping @Sendable (UInt64) -> Void) {
-        self.observer.withLock { $0 = observer }
+        self.observer.withLock { $0 = Observer(tell: observer) }
     }
 
     /// On the writer's thread, after the index has followed.
@@ -26,7 +33,7 @@ final class SequenceWatch: @unchecked Sendable {
         guard transactionID != seenTransactionID else { return }
         let newest = try store.lastSequence()
         seenTransactionID = transactionID
-        if newest != told { observer(newest) }
+        if newest != told { observer.tell(newest) }
         told = newest
     }
 }
