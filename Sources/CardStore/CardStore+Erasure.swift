@@ -190,18 +190,33 @@ extension CardStore {
         }
     }
 
-    /// Erases what is to be erased of some cards, in one transaction; durable when this returns.
+    /// What an erasure's transaction may take before its commit: others wait for it. A card with a
+    /// full history takes some half a millisecond, one with a few events a hundredth of that.
+    private static let erasureWorkMax = Duration.milliseconds(25)
+
+    /// Erases what is to be erased of some cards, as many of the first of them as there is time for
+    /// in one transaction; durable when this returns.
     ///
     /// It needs no room for new events: records get shorter, and a store that has reached the
     /// limit for those has some left for this.
-    func eraseEvents(of cards: [CardID]) throws -> (cards: Int, events: Int) {
+    ///
+    /// - Returns: how many of `cards` are done, one at least, and what changed.
+    func eraseEvents(
+        of cards: ArraySlice<CardID>
+    ) throws -> (done: Int, cards: Int, events: Int) {
         let result = try write { transaction in
+            let start = ContinuousClock.now
             var commit = try OpenCommit(transaction, self)
+            var done = 0
             var events = 0
-            for card in cards { events += try commit.erase(card, &transaction) }
+            for card in cards {
+                events += try commit.erase(card, &transaction)
+                done += 1
+                if start.duration(to: .now) > Self.erasureWorkMax { break }
+            }
             let result = try commit.finish(&transaction)
             FailPoint.beforeCommit.pass()
-            return (cards: result.changed.count, events: events)
+            return (done: done, cards: result.changed.count, events: events)
         }
         FailPoint.afterCommit.pass()
         return result
@@ -274,15 +289,20 @@ extension CardStore {
         return keys.filter { CustomerKey.set(of: $0.span.bytes) == shown }
     }
 
-    /// Removes customers, and lets them in no more, in one transaction; durable when this returns.
+    /// Removes customers, and lets them in no more, as many of the first of them as there is time
+    /// for in one transaction; durable when this returns.
     ///
-    /// - Returns: how many of them were shown.
-    func eraseCustomers(_ keys: [[UInt8]]) throws -> Int {
+    /// - Returns: how many are done, one at least, and how many of those were shown.
+    func eraseCustomers(_ keys: ArraySlice<[UInt8]>) throws -> (done: Int, shown: Int) {
         try write { transaction in
+            let start = ContinuousClock.now
+            var done = 0
             var shown = try shownCustomers(transaction)
             let before = shown.count
             var ids: [CustomerID] = []
             for key in keys {
+                if done > 0, start.duration(to: .now) > Self.erasureWorkMax { break }
+                done += 1
                 guard let set = CustomerKey.set(of: key.span.bytes),
                     let id = CustomerKey.id(of: key.span.bytes)
                 else { continue }
@@ -303,7 +323,7 @@ extension CardStore {
                 MetaValue.customers, [shown.number, UInt64(shown.count)], &transaction,
                 databases.meta)
             FailPoint.beforeCommit.pass()
-            return before - shown.count
+            return (done, before - shown.count)
         }
     }
 

@@ -30,8 +30,7 @@ public struct StoreErasure {
 
     /// Cards that are looked at in one snapshot: a few hundredths of a second.
     private static let cardsPerSnapshot = 20_000
-    /// Cards that are rewritten in one transaction, which should take less than a tenth of a
-    /// second.
+    /// Cards that are found, and then rewritten, at a time: in one transaction, if time allows.
     private static let cardsPerCommit = 200
     private static let customersPerCommit = 8
     /// Left between transactions beside a server, so that its writes get their turn.
@@ -117,9 +116,9 @@ public struct StoreErasure {
         outcome.damaged += covered.damaged
         var rest = covered.keys[...]
         while !rest.isEmpty {
-            let part = Array(rest.prefix(Self.customersPerCommit))
-            rest = rest.dropFirst(part.count)
-            outcome.customers += try store.eraseCustomers(part)
+            let erased = try store.eraseCustomers(rest.prefix(Self.customersPerCommit))
+            rest = rest.dropFirst(erased.done)
+            outcome.customers += erased.shown
             giveWay()
         }
     }
@@ -143,20 +142,25 @@ public struct StoreErasure {
     }
 
     private func erase(_ cards: [CardID], _ outcome: inout Outcome) throws {
-        let erased: (cards: Int, events: Int)
-        do {
-            erased = try store.eraseEvents(of: cards)
-        } catch StoreError.mapFull where cards.count > 1 {
-            // Pages are written anew before the old ones are free. A map that has no room for so
-            // many at a time has for fewer, and then for the others.
-            try erase(Array(cards[..<(cards.count / 2)]), &outcome)
-            try erase(Array(cards[(cards.count / 2)...]), &outcome)
-            return
+        var rest = cards[...]
+        var countMax = rest.count
+        while !rest.isEmpty {
+            let part = rest.prefix(countMax)
+            let erased: (done: Int, cards: Int, events: Int)
+            do {
+                erased = try store.eraseEvents(of: part)
+            } catch StoreError.mapFull where part.count > 1 {
+                // Pages are written anew before the old ones are free. A map that has no room for
+                // so many at a time has for fewer, and then for the others.
+                countMax = part.count / 2
+                continue
+            }
+            rest = rest.dropFirst(erased.done)
+            outcome.cards += erased.cards
+            outcome.events += erased.events
+            FailPoint.midErasure.pass()
+            giveWay()
         }
-        outcome.cards += erased.cards
-        outcome.events += erased.events
-        FailPoint.midErasure.pass()
-        giveWay()
     }
 
     private func forEachCovered(
