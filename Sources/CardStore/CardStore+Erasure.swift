@@ -190,19 +190,15 @@ extension CardStore {
         }
     }
 
-    /// What an erasure's transaction may take before its commit: others wait for it. A card with a
-    /// full history takes some half a millisecond, one with a few events a hundredth of that.
-    private static let erasureWorkMax = Duration.milliseconds(25)
-
-    /// Erases what is to be erased of some cards, as many of the first of them as there is time for
-    /// in one transaction; durable when this returns.
+    /// Erases what is to be erased of some cards, in one transaction, which takes no more of them
+    /// on after `workMax`; durable when this returns.
     ///
     /// It needs no room for new events: records get shorter, and a store that has reached the
     /// limit for those has some left for this.
     ///
-    /// - Returns: how many of `cards` are done, one at least, and what changed.
+    /// - Returns: how many of the first of `cards` are done, one at least, and what changed.
     func eraseEvents(
-        of cards: ArraySlice<CardID>
+        of cards: ArraySlice<CardID>, workMax: Duration
     ) throws -> (done: Int, cards: Int, events: Int) {
         let result = try write { transaction in
             let start = ContinuousClock.now
@@ -212,7 +208,7 @@ extension CardStore {
             for card in cards {
                 events += try commit.erase(card, &transaction)
                 done += 1
-                if start.duration(to: .now) > Self.erasureWorkMax { break }
+                if start.duration(to: .now) > workMax { break }
             }
             let result = try commit.finish(&transaction)
             FailPoint.beforeCommit.pass()
@@ -289,11 +285,13 @@ extension CardStore {
         return keys.filter { CustomerKey.set(of: $0.span.bytes) == shown }
     }
 
-    /// Removes customers, and lets them in no more, as many of the first of them as there is time
-    /// for in one transaction; durable when this returns.
+    /// Removes customers, and lets them in no more, in one transaction, which takes no more of them
+    /// on after `workMax`; durable when this returns.
     ///
-    /// - Returns: how many are done, one at least, and how many of those were shown.
-    func eraseCustomers(_ keys: ArraySlice<[UInt8]>) throws -> (done: Int, shown: Int) {
+    /// - Returns: how many of the first are done, one at least, and how many of those were shown.
+    func eraseCustomers(
+        _ keys: ArraySlice<[UInt8]>, workMax: Duration
+    ) throws -> (done: Int, shown: Int) {
         try write { transaction in
             let start = ContinuousClock.now
             var done = 0
@@ -301,7 +299,7 @@ extension CardStore {
             let before = shown.count
             var ids: [CustomerID] = []
             for key in keys {
-                if done > 0, start.duration(to: .now) > Self.erasureWorkMax { break }
+                if done > 0, start.duration(to: .now) > workMax { break }
                 done += 1
                 guard let set = CustomerKey.set(of: key.span.bytes),
                     let id = CustomerKey.id(of: key.span.bytes)

@@ -36,6 +36,10 @@ public struct StoreErasure {
     /// Left between transactions beside a server, so that its writes get their turn.
     private static let pauseMs: UInt32 = 2
 
+    /// What a transaction may take before its commit, since others wait for it. A card with a full
+    /// history takes half a millisecond.
+    var workMax = Duration.milliseconds(25)
+
     private let store: CardStore
     private let onProgress: (_ cards: Int) -> Void
 
@@ -116,7 +120,8 @@ public struct StoreErasure {
         outcome.damaged += covered.damaged
         var rest = covered.keys[...]
         while !rest.isEmpty {
-            let erased = try store.eraseCustomers(rest.prefix(Self.customersPerCommit))
+            let erased = try store.eraseCustomers(
+                rest.prefix(Self.customersPerCommit), workMax: workMax)
             rest = rest.dropFirst(erased.done)
             outcome.customers += erased.shown
             giveWay()
@@ -148,7 +153,7 @@ public struct StoreErasure {
             let part = rest.prefix(countMax)
             let erased: (done: Int, cards: Int, events: Int)
             do {
-                erased = try store.eraseEvents(of: part)
+                erased = try store.eraseEvents(of: part, workMax: workMax)
             } catch StoreError.mapFull where part.count > 1 {
                 // Pages are written anew before the old ones are free. A map that has no room for
                 // so many at a time has for fewer, and then for the others.

@@ -103,6 +103,23 @@ struct ErasureStoreTests {
         try fixture.finish()
     }
 
+    /// Where there is time for one card or customer a transaction, all have their turn.
+    @Test func run_reachesAll_whenTimeIsShort() throws {
+        let fixture = try StoreFixture()
+        let facts = try (0..<9).map { try fact("C\($0)", 1, phone: 7, comment: "c") }
+        _ = try fixture.store.commit([facts])
+        let customers = try (0..<5).map { try Self.customer("P\($0)", phone: 7) }
+        _ = try Self.show(customers, in: fixture.store)
+        let before = fixture.store.lastTransactionID
+        var erasure = StoreErasure(fixture.store)
+        erasure.workMax = .zero
+        let outcome = try erasure.run([.phone(try phone(7))])
+        #expect((outcome.cards, outcome.customers) == (9, 5))
+        #expect(fixture.store.lastTransactionID >= before + 9 + 5)
+        #expect(try fixture.store.copies(phone: 7).isEmpty)
+        try fixture.finish()
+    }
+
     /// Where new events have no room any more, an erasure has.
     @Test func run_goesOn_whenTheMapHasNoRoomForEvents() throws {
         let fixture = try StoreFixture(mapSizeBytes: 4 << 20)
