@@ -2134,8 +2134,8 @@ enum OpenAPI {
                 }
               },
               "HeadTooLarge": {
-                "description": "The request line, or the headers, are too long. What is sent with it, \
-        a line for people, has no media type."
+                "description": "The request line, or the headers, are too long. What is sent \
+        with it, a line for people, has no media type."
               },
               "KeyRequired": {
                 "description": "There is no valid API key in the request, or more than one, or it \

@@ -40,7 +40,7 @@ struct SequenceWatchTests {
         #expect(told.sequences.withLock { $0 } == [1, 3])
     }
 
-    /// Looks leave nothing behind. Twenty a second for half a day once made a call so deep that the
+    /// Looks leave nothing behind. Twenty a second for two hours once made a call so deep that the
     /// next commit overran the writer's stack.
     @Test func look_tellsTheLastSequence_afterAMillionLooks() throws {
         let scratch = try ScratchDirectory()
