@@ -34,11 +34,11 @@ public struct StoreErasure {
     private static let cardsPerCommit = 200
     private static let customersPerCommit = 8
     /// Left between transactions beside a server, so that its writes get their turn.
-    private static let pauseMs: UInt32 = 2
+    private static let pauseMs: UInt32 = 5
 
     /// What a transaction may take before its commit, since others wait for it. A card with a full
     /// history takes half a millisecond.
-    var workMax = Duration.milliseconds(25)
+    var workMax = Duration.milliseconds(10)
 
     private let store: CardStore
     private let onProgress: (_ cards: Int) -> Void

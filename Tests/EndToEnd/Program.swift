@@ -137,15 +137,18 @@ final class Server: Sendable {
         program.signal(SIGKILL)
     }
 
-    /// The log says which port it was.
+    /// The line that says the server listens has the port; another's address may come before it.
     private static func waitForPort(_ program: RunningProgram) throws -> UInt16 {
-        let marker = "url=http://127.0.0.1:"
+        let address = "http://127.0.0.1:"
         let found: UInt16? = poll(seconds: 30) {
             guard program.isRunning else { return nil }
-            let log = program.standardError
-            guard let range = log.range(of: marker) else { return nil }
-            let digits = log[range.upperBound...].prefix { $0.isNumber }
-            return log[range.upperBound...].count > digits.count ? UInt16(digits) : nil
+            let lines = program.standardError.split(separator: "\n")
+            guard let line = lines.first(where: { $0.contains("listening") }),
+                let range = line.range(of: address)
+            else { return nil }
+            let digits = line[range.upperBound...].prefix { $0.isNumber }
+            // A line that is still being written may end within the number.
+            return digits.endIndex < line.endIndex ? UInt16(digits) : nil
         }
         return try #require(found, "the server did not start: \(program.standardError)")
     }
