@@ -3,8 +3,8 @@ internal import CardStore
 /// How much a writer puts into one transaction, and how long it pauses between two.
 ///
 /// A commit writes every page that it touched, and each card lies on a page of its own more often
-/// than not, so larger transactions are cheaper by far. But LMDB gives its writer lock to one
-/// process at a time and not in turn, so a long transaction keeps another process's writer waiting.
+/// than not, so larger transactions are cheaper by far. But only one process writes at a time, in
+/// turn, so a long transaction keeps another process's writer waiting.
 public struct WriterPace: Equatable, Sendable {
     let commitTargetMs: Double
     /// Facts in one transaction: as many as lately took the target, within these bounds.
